@@ -1,0 +1,1 @@
+"""Spec and verdict to plan (a value), and plan to files for an engine. No torch."""

@@ -1,0 +1,1 @@
+"""What the user wrote and what their data is. Knows nothing of advice, plans or training."""
