@@ -20,7 +20,7 @@ Objective = Literal["sft", "cpt", "dpo", "kto", "reward", "grpo", "rloo"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """A decoder-only transformer, as its `config.json` describes it. `parameters` is exact where the source is a config."""
+    """A decoder-only transformer as its `config.json` has it. `parameters` is exact where the source is a config."""
 
     id: str
     model_type: str

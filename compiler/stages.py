@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepare:
-    """Read the sources, split, count, and write `data/train.jsonl`, `data/held_out.jsonl` in the form that training takes."""
+    """Read the sources, split, count, and write `data/train.jsonl` and `data/held_out.jsonl`."""
 
     role: str  # demonstrations, feedback, corpus, prompts
     sources: list[dict[str, Any]]  # path, format, columns, weight, group_by
@@ -27,7 +27,7 @@ class Prepare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluate:
-    """Score a model on `data/held_out.jsonl`. `baseline` and `evaluate` stages share it, so that they are comparable."""
+    """Score a model on `data/held_out.jsonl`. `baseline` and `evaluate` stages share it, to be comparable."""
 
     model: str  # the base, or the id of the stage whose result is scored
     metrics: list[str]  # accuracy macro_f1 held_out_loss exact_match ...

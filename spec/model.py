@@ -54,7 +54,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One set of rows: given (`path`: file, folder, glob or hub id) or described (`rows` or `tokens`, lengths in tokens).
+    """One set of rows: given (`path`: file, folder, glob or hub id) or described (`rows` or `tokens`).
 
     `columns` maps the roles of a format (`prompt`, `completion`, `label`, ...) to column names or nested paths
     (`paragraphs[].text`).
@@ -119,7 +119,7 @@ class Data:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """The model to start from: a hub id, a local folder, `builtin:tiny`, or `auto`; described where it is not at hand."""
+    """The model to start from: hub id, local folder, `builtin:tiny` or `auto`; described where it is not at hand."""
 
     base: str = "auto"
     max_parameters: float | None = None

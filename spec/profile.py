@@ -41,7 +41,7 @@ class SetProfile:
     histogram: tuple[tuple[int, int], ...] = ()  # (upper length in tokens, rows), ascending: for padding waste
     tokenizer: str = "estimate"  # what counted the tokens
     token_error: float = 0.0  # relative, where it is an estimate
-    classes: tuple[tuple[str, int], ...] = ()  # (label, rows), most frequent first; empty where completions are free text
+    classes: tuple[tuple[str, int], ...] = ()  # (label, rows), most frequent first; empty for free text
     languages: tuple[tuple[str, float], ...] = ()  # (ISO 639-1, share of rows)
     turns: float = 1.0  # mean user turns a row
     system_share: float = 0.0

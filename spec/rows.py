@@ -1,6 +1,6 @@
 """The forms that every row takes once it has been read, whatever it looked like in the file.
 
-`place` (`tickets.csv:14`) stays with a row to the end, so that a finding, a dropped row or a loss spike can be looked up.
+`place` (`tickets.csv:14`) stays with a row to the end, so that a finding or a loss spike can be looked up.
 """
 
 from __future__ import annotations
