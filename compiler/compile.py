@@ -28,7 +28,7 @@ EXPORT_CHECKS = 8  # prompts answered before and after export
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a plan is made of. `digests` are SHA-256: `spec`, `catalogue`; `versions` are those of the training stack."""
+    """What a plan is made of. `digests` are SHA-256: `spec`, `catalogue`; `versions` are of the training stack."""
 
     facts: Facts
     verdict: Verdict

@@ -1,0 +1,132 @@
+"""The Python API, and the chain that every command walks: spec -> facts -> verdict -> plan -> run.
+
+`import ftc; plan = ftc.compile("ftc.yaml")`. Every function raises `Refused` with all diagnostics, each with its
+place in the spec; nothing here prints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ftc.spec.diagnostics import Diagnostic, Refused, errors
+
+if TYPE_CHECKING:
+    from ftc.advisor.values import Facts, Verdict
+    from ftc.compiler.plan import Plan
+    from ftc.runtime.supervisor import Outcome
+    from ftc.spec.load import Loaded
+    from ftc.spec.model import Spec
+
+SPEC_FILE = "ftc.yaml"
+PLAN_FILE = "ftc.plan.json"
+RUNS_FOLDER = "runs"
+
+# What a plan is pinned to: a run notices when one of these has changed.
+TRAINING_STACK = ("torch", "transformers", "trl", "peft", "bitsandbytes", "datasets", "accelerate")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """A spec, what is known of its data, models and machines, and the verdict."""
+
+    loaded: Loaded
+    facts: Facts
+    verdict: Verdict
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def spec(self) -> Spec:
+        """The spec that was decided on."""
+        return self.facts.spec
+
+
+def load(path: str | Path = SPEC_FILE) -> Loaded:
+    """The spec in `path`, valid. Raises Refused with every problem in it."""
+    from ftc.spec.load import load as load_spec
+
+    loaded = load_spec(Path(path))
+    if loaded.spec is None:
+        raise Refused(loaded.diagnostics)
+    return loaded
+
+
+def advise(path: str | Path = SPEC_FILE) -> Advice:
+    """Look at the data, the models and the machines, and decide. Raises Refused where the spec or the data is wrong."""
+    from ftc.advisor.decide import decide
+    from ftc.advisor.observe import observe
+
+    loaded = load(path)
+    if loaded.spec is None:
+        raise Refused(loaded.diagnostics)
+    facts, found = observe(loaded.spec)
+    diagnostics = (*loaded.diagnostics, *(loaded.locate(each) for each in found))
+    if facts is None or errors(diagnostics):
+        raise Refused(diagnostics)
+    return Advice(loaded=loaded, facts=facts, verdict=decide(facts), diagnostics=diagnostics)
+
+
+def compile(path: str | Path = SPEC_FILE) -> Plan:
+    """The plan for the spec in `path`. Raises Refused: exit code 2 for a wrong spec, 3 for one that cannot be run."""
+    return compile_advice(advise(path))
+
+
+def compile_advice(advice: Advice) -> Plan:
+    """The plan for a verdict that was already reached."""
+    from ftc.advisor.catalogue import catalogue_digest, prices_as_of
+    from ftc.compiler.compile import Inputs, compile_plan
+
+    inputs = Inputs(
+        facts=advice.facts,
+        verdict=advice.verdict,
+        digests={"spec": advice.loaded.digest, "catalogue": catalogue_digest()},
+        versions=stack_versions(),
+        prices_as_of=prices_as_of(),
+    )
+    try:
+        return compile_plan(inputs)
+    except Refused as refused:
+        located = [advice.loaded.locate(each) for each in refused.diagnostics]
+        raise Refused(located, refused.exit_code) from None
+
+
+def run(
+    plan: str | Path = PLAN_FILE,
+    out: str | Path = RUNS_FOLDER,
+    *,
+    fresh: bool = False,
+    accept_drift: bool = False,
+    on_event: Callable[[Mapping[str, Any]], None] | None = None,
+) -> Outcome:
+    """Carry out the plan file, continuing where an earlier run of it stopped. The outcome has the exit code."""
+    from ftc.runtime.supervisor import run as run_plan
+
+    return run_plan(Path(plan), Path(out), fresh=fresh, accept_drift=accept_drift, on_event=on_event or _ignore)
+
+
+def _ignore(_: Mapping[str, Any]) -> None:
+    return None
+
+
+def stack_versions() -> dict[str, str]:
+    """The installed versions of the training stack; empty strings where a library is not installed."""
+    found = {}
+    for name in TRAINING_STACK:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = ""
+    return found
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+__all__ = ["Advice", "advise", "compile", "compile_advice", "load", "replace", "run", "stack_versions"]

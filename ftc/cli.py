@@ -1,0 +1,99 @@
+"""The `ftc` command. Knows the verbs and how a refusal ends; each verb is a module of `ftc/commands`, loaded when used.
+
+Start-up is most of what a planning command takes, so nothing heavier than click is imported here.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from ftc.spec.diagnostics import Refused
+
+# verb -> what `ftc --help` says of it, so that help imports no command
+COMMANDS = {
+    "check": "Validate the spec and look at the data.",
+    "advise": "Decide whether and how to fine-tune, and say why.",
+    "compile": "Write the plan, with its estimate.",
+    "run": "Carry out the plan: train, evaluate, export, report.",
+    "runs": "What ran, and what came out.",
+    "explain": "The page of a code, or where a value of a plan comes from.",
+    "schema": "The language of specs or plans, as JSON Schema.",
+}
+
+EPILOG = """\b
+A first session:
+  ftc check      is the spec sound, is the data?
+  ftc advise     which method, why, at what cost?
+  ftc compile && ftc run
+
+Exit codes: 0 done; 1 the run failed; 2 the spec, the plan or the command line is wrong; 3 nothing that
+satisfies the spec can be run, or the plan has drifted; 4 finished below goal.success; 130 interrupted.
+"""
+
+
+class Verbs(click.Group):
+    """The verbs, each imported only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"ftc.commands.{cmd_name}"), f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            if close:
+                error.message += f" Did you mean {close[0]!r}?"
+            raise
+
+
+@click.group(cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="finetune-compiler", prog_name="ftc")
+def ftc() -> None:
+    """The fine-tuning compiler: goal, data and budget in; method, plan and trained model out."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command and leave with its exit code; every expected failure ends as diagnostics, never a traceback."""
+    as_json = "--json" in (sys.argv[1:] if arguments is None else arguments)
+    try:
+        result: Any = ftc.main(args=arguments, prog_name="ftc", standalone_mode=False)
+        sys.exit(result if isinstance(result, int) else 0)
+    except Refused as refused:
+        from ftc.views.diagnostics import show_refusal
+
+        show_refusal(refused, as_json=as_json)
+        sys.exit(refused.exit_code)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        if as_json:
+            from ftc.views.output import write_json
+
+            write_json({"error": error.format_message(), "exit_code": 2})
+        else:
+            error.show()
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()  # `ftc advise | head`: whoever read us has gone, and has what they wanted
+        sys.exit(0)

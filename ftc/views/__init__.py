@@ -1,0 +1,1 @@
+"""What a person reads, and what a script reads. Views render values; they decide nothing."""

@@ -1,0 +1,109 @@
+"""Advice for people: the answer first, then why, then what lost, then what would change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ftc.advisor.values import Candidate, Finding
+from ftc.api import Advice
+from ftc.spec.profile import DataProfile
+from ftc.views.numbers import count, duration_range, gib, gib_range, money_range
+from ftc.views.output import console
+
+
+def show_advice(advice: Advice) -> None:
+    """The whole advice on stdout."""
+    from rich.text import Text
+
+    out = console()
+    verdict = advice.verdict
+    out.print(Text(_data_line(advice.spec.name, advice.facts.profile)))
+    out.print()
+    headline = Text(f"  {verdict.method}", style="bold green" if verdict.chosen else "bold yellow")
+    headline.append(f"   {_candidate_line(verdict.chosen)}" if verdict.chosen else f"   {verdict.instead}", style="")
+    out.print(headline)
+    if verdict.chosen and verdict.instead:
+        out.print(f"  {verdict.instead}")
+    _section("Why", _finding_rows(verdict.trace))
+    losers = [each for each in verdict.alternatives if each is not verdict.chosen]
+    _section("Not chosen", [(_name(each), _why_not(each)) for each in losers])
+    _section("What would change this", [(each.change, f"-> {each.to}") for each in verdict.flips])
+    _section("Mind", [(each.flag, f"{each.code}  {each.because}") for each in verdict.notes if each.flag])
+    _section("Worth asking", [(each.key, each.text) for each in verdict.questions])
+    out.print()
+    out.print(f"Confidence {verdict.confidence}: {verdict.confidence_because}")
+    first = verdict.trace[0].code if verdict.trace else "M110"
+    plan = "As a plan: `ftc compile`." if verdict.chosen else ""
+    out.print(f"Evidence: `ftc explain {first}`.   {plan}".rstrip())
+
+
+def _section(title: str, rows: Iterable[tuple[str, ...]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = list(rows)
+    if not rows:
+        return
+    out = console()
+    out.print(Text(f"\n{title}", style="bold"))
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for index in range(max(len(row) for row in rows)):
+        table.add_column(no_wrap=index == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in (f"  {row[0]}", *row[1:])))
+    out.print(table)
+
+
+def _finding_rows(findings: Iterable[Finding]) -> list[tuple[str, ...]]:
+    return [
+        (each.code, each.question, each.because + (" (rule of thumb)" if each.rule_of_thumb else ""), each.answer)
+        for each in findings
+    ]
+
+
+def _data_line(name: str, profile: DataProfile) -> str:
+    parts = [name]
+    rows = profile.demonstrations
+    if rows:
+        parts.append(f"{count(rows.rows)} rows" + (" (described)" if rows.described else ""))
+        if rows.classes:
+            parts.append(f"{len(rows.classes)} classes")
+        if rows.prompt and rows.completion:
+            parts.append(f"p99 prompt {rows.prompt.p99:,} tokens")
+            parts.append(f"median completion {rows.completion.p50:,}")
+    if profile.feedback:
+        parts.append(f"{count(profile.feedback.set.rows)} rows of {profile.feedback.type} feedback")
+    if profile.corpus and profile.corpus.sequence:
+        parts.append(f"{count(profile.corpus.sequence.total)} tokens of text")
+    return " · ".join(parts) + (f"   (profiled in {profile.seconds:.1f} s)" if profile.seconds >= 0.05 else "")
+
+
+def _candidate_line(candidate: Candidate) -> str:
+    machine = candidate.machine
+    parts = [candidate.model]
+    if machine:
+        whose = f"{machine.offer.cloud} {machine.offer.instance}" if machine.offer else "yours"
+        parts.append(f"{machine.devices} x {machine.device.name} ({whose})")
+    if candidate.time:
+        parts.append(duration_range(candidate.time.hours.range()))
+    if candidate.usd:
+        parts.append(money_range(candidate.usd.range()))
+    if candidate.memory and machine:
+        parts.append(f"{gib_range(candidate.memory.device.range())} of {gib(machine.device.memory_gib)}")
+    return "   ".join(parts)
+
+
+def _name(candidate: Candidate) -> str:
+    return candidate.method
+
+
+def _why_not(candidate: Candidate) -> str:
+    numbers = []
+    if candidate.memory:
+        numbers.append(gib_range(candidate.memory.device.range()))
+    if candidate.time:
+        numbers.append(duration_range(candidate.time.hours.range()))
+    if candidate.usd and candidate.usd.high > 0:
+        numbers.append(money_range(candidate.usd.range()))
+    price = f"   [{', '.join(numbers)}]" if numbers else ""
+    return f"{candidate.why_not or 'feasible'}{price}"

@@ -1,0 +1,56 @@
+"""Diagnostics for people (place, code, words, the line with a caret) and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ftc.spec.diagnostics import Diagnostic, Refused, Severity
+from ftc.views.output import console, write_json
+
+STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+EXAMPLES = 5  # places shown of a finding that many rows share
+
+
+def show_refusal(refused: Refused, *, as_json: bool) -> None:
+    """Every reason, then how many there were."""
+    if as_json:
+        diagnostics = [each.to_json() for each in refused.diagnostics]
+        write_json({"diagnostics": diagnostics, "exit_code": refused.exit_code})
+        return
+    show(refused.diagnostics)
+    stopping = sum(each.severity is Severity.ERROR for each in refused.diagnostics)
+    out = console(err=True)
+    out.print(f"{stopping} problem{'' if stopping == 1 else 's'}, nothing written.")
+
+
+def show(diagnostics: Iterable[Diagnostic]) -> None:
+    """One block each, on stderr."""
+    from rich.text import Text
+
+    out = console(err=True)
+    for each in diagnostics:
+        place = each.file
+        if each.line:
+            place += f":{each.line}:{each.column}" if each.column else f":{each.line}"
+        key = f"{each.key}: " if each.key and each.key not in each.message else ""
+        head = Text(f"{place}  " if place else "")
+        head.append(f"{each.severity} {each.code}", style=STYLES[each.severity])
+        head.append(f"  {key}{each.message}")
+        out.print(head)
+        for line in _caret(each):
+            out.print(line, style="dim")
+        if each.fix and not each.excerpt:
+            out.print(f"  {each.fix}")
+        if each.examples:
+            more = f", ... {each.count - EXAMPLES:,} more" if each.count > EXAMPLES else ""
+            out.print(f"  at {', '.join(each.examples[:EXAMPLES])}{more}", style="dim")
+
+
+def _caret(each: Diagnostic) -> list[str]:
+    if not each.excerpt or not each.line:
+        return []
+    number = str(each.line)
+    margin = " " * len(number)
+    pointer = " " * (max(each.column, 1) - 1) + "^" * max(each.length, 1)
+    fix = f" {each.fix}" if each.fix else ""
+    return [f"  {number} | {each.excerpt}", f"  {margin} | {pointer}{fix}"]

@@ -1,0 +1,55 @@
+"""A plan for people: what will happen, what it takes, what to type next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ftc.compiler.plan import Plan
+from ftc.views.numbers import count, duration_range, gib_range, money_range
+from ftc.views.output import console
+
+
+def show_plan(plan: Plan, written: Path | None) -> None:
+    """One line with the whole, one a stage, then the next command."""
+    from rich.table import Table
+    from rich.text import Text
+
+    out = console()
+    memory = plan.estimate["memory"]["device_gib"]
+    time, cost = duration_range(plan.estimate["hours"]), money_range(plan.estimate["usd"])
+    head = Text(f"{written or 'dry run, nothing written'}", style="bold")
+    head.append(f"  {len(plan.stages)} stages  plan {plan.hash[:8]}  {time}  {cost}  peak {gib_range(memory)}")
+    out.print(head)
+    out.print(
+        f"{plan.verdict['method']} of {plan.model['base']} ({count(plan.model['parameters'])} parameters) on "
+        f"{plan.hardware['count'] * plan.hardware['nodes']} x {plan.hardware['gpu']}; "
+        f"{count(plan.data['train_rows'])} rows to train on, {count(plan.data['held_out_rows'])} held out\n"
+    )
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for index, stage in enumerate(plan.stages, 1):
+        hours = stage.estimate.get("hours")
+        took = duration_range(hours) if hours and hours["high"] > 0 else ""
+        table.add_row(f"{index}", stage.id, took, _said(stage.kind, dict(stage.arguments)))
+    out.print(table)
+    name = "" if written is None or written.name == "ftc.plan.json" else f" {written}"
+    if written is not None:
+        out.print(f"\nrun it  ftc run{name}     look closer  ftc explain {written}:sft.learning_rate")
+
+
+def _said(kind: str, arguments: dict[str, object]) -> str:
+    """What a stage does, in the figures that people ask for."""
+    if kind in ("sft", "cpt"):
+        lora = arguments["lora"]
+        rank = f", rank {lora['rank']}" if isinstance(lora, dict) else ""
+        return (
+            f"{arguments['steps']:,} steps of {arguments['micro_batch']} x {arguments['gradient_accumulation']} rows, "
+            f"learning rate {arguments['learning_rate']:g}{rank}, {arguments['max_length']} tokens a row"
+        )
+    if kind in ("baseline", "evaluate"):
+        metrics = arguments["metrics"]
+        return ", ".join(str(each) for each in metrics) if isinstance(metrics, list) else ""
+    if kind == "prepare":
+        return f"{arguments['held_out_rows']:,} rows held out"
+    if kind == "export":
+        return str(arguments["target"])
+    return ""
