@@ -1,0 +1,36 @@
+"""An estimate for people: does it fit, how long, how much, and what the memory is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ftc.views.numbers import duration_range, gib, gib_range, money_range
+from ftc.views.output import console
+
+BAR = 40  # characters of the memory bar, the card's whole memory
+
+
+def show_estimate(result: dict[str, Any]) -> None:
+    """The answer in three lines, then the breakdown as bars against the card, then the sources."""
+    from rich.text import Text
+
+    out = console()
+    memory, card = result["memory"], result["gpu_memory_gib"]
+    device = memory["device_gib"]
+    verdict = "fits" if result["fits"] else "does not fit"
+    style = "green" if result["fits"] else "red"
+    out.print(Text.assemble((f"{result['what']} on {result['gpu']}: {verdict}", f"bold {style}")))
+    out.print(
+        f"memory  {gib_range(device)} of {gib(card)} on the device; allocated {gib_range(memory['allocated_gib'])}"
+    )
+    speed = result["throughput"]["tokens_per_second_per_gpu"]
+    bound = result["throughput"]["bound"]
+    out.print(f"time    {duration_range(result['hours'])}   {speed['likely']:,.0f} tokens/s per GPU, {bound}-bound")
+    out.print(f"money   {money_range(result['usd'])}")
+    out.print(f"host    {gib_range(memory['host_gib'])} of main memory\n")
+    for name, value in memory["breakdown_gib"].items():
+        if value > 0:
+            out.print(f"  {name:<12}{gib(value):>10}  {'█' * max(1, round(BAR * value / card))}")
+    out.print("")
+    for source in result["sources"]:
+        out.print(f"  {source}", style="dim")
