@@ -141,8 +141,12 @@ def _nvidia() -> Machine | None:
     query = "--query-gpu=name,memory.total,compute_cap"
     try:
         said = subprocess.run(
-            ["nvidia-smi", query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=5, check=False
-        )  # fmt: skip
+            ["nvidia-smi", query, "--format=csv,noheader,nounits"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     rows = [

@@ -1,8 +1,8 @@
-"""What GPUs cost an hour: the built-in table, SkyPilot's catalogue on disk, or the user's own CSV, in that order of trust.
+"""What GPUs cost an hour: the user's own CSV, else SkyPilot's catalogue on disk, else the built-in table.
 
 Survives the faults of price lists: a spot price of 0 means no data, a spot price above the on-demand price is no
-bargain, a row that prices the GPU without its host is left out, and one name may be two cards, so that the memory decides.
-Never goes to the network. `catalogue/prices.csv` has the commit that each built-in row was read at.
+bargain, a row that prices the GPU without its host is left out, and one name may be two cards, so that the memory
+decides. Never goes to the network. `catalogue/prices.csv` has the commit that each built-in row was read at.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class PriceList:
 
 
 def price_list() -> PriceList:
-    """The list to use: `FTC_PRICES` (a CSV), else SkyPilot's catalogue where it is on this disk, else the built-in one."""
+    """The list to use: `FTC_PRICES` (a CSV), else SkyPilot's catalogue on this disk, else the built-in one."""
     own = os.environ.get("FTC_PRICES", "")
     if own:
         return _own(own)
