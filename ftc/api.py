@@ -77,7 +77,8 @@ def compile(path: str | Path = SPEC_FILE) -> Plan:
 
 def compile_advice(advice: Advice) -> Plan:
     """The plan for a verdict that was already reached."""
-    from ftc.advisor.catalogue import catalogue_digest, prices_as_of
+    from ftc.advisor.catalogue import catalogue_digest
+    from ftc.advisor.prices import prices_as_of
     from ftc.compiler.compile import Inputs, compile_plan
 
     inputs = Inputs(

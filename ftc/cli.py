@@ -17,10 +17,14 @@ from ftc.spec.diagnostics import Refused
 COMMANDS = {
     "check": "Validate the spec and look at the data.",
     "advise": "Decide whether and how to fine-tune, and say why.",
+    "estimate": "Memory, time and money, for a spec or for flags.",
     "compile": "Write the plan, with its estimate.",
     "run": "Carry out the plan: train, evaluate, export, report.",
     "runs": "What ran, and what came out.",
     "explain": "The page of a code, or where a value of a plan comes from.",
+    "models": "The models that are known by name.",
+    "gpus": "GPUs and their prices, with source and age.",
+    "doctor": "What this machine has, and what is missing.",
     "schema": "The language of specs or plans, as JSON Schema.",
 }
 

@@ -49,16 +49,9 @@ def doctor_command(*, offline: bool, as_json: bool) -> None:
 
         write_json({"checks": [asdict(each) for each in checks]})
         return
-    from rich.table import Table
-    from rich.text import Text
+    from ftc.views.output import print_table
 
-    from ftc.views.output import console
-
-    styles = {"ok": "green", "missing": "yellow", "note": "dim"}
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for each in checks:
-        table.add_row(Text(each.state, style=styles[each.state]), Text(each.name), Text(each.found), Text(each.fix))
-    console().print(table)
+    print_table((each.state, each.name, each.found, each.fix) for each in checks)
 
 
 def _python() -> Check:

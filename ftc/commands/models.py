@@ -28,19 +28,19 @@ def models_command(contains: str, *, as_json: bool) -> None:
 
         write_json({"models": [asdict(each) for each in found]})
         return
-    from rich.table import Table
-
     from ftc.views.numbers import count
-    from ftc.views.output import console
+    from ftc.views.output import print_table
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for title in ("model", "parameters", "active", "layers", "hidden", "context", "kind", "licence"):
-        table.add_column(title, justify="left" if title in ("model", "kind", "licence") else "right")
-    for each in found:
-        active = count(each.active_parameters) if each.active_parameters != each.parameters else ""
-        licence = f"{each.licence}{' (gated)' if each.gated else ''}"
-        table.add_row(
-            each.id, count(each.parameters), active, f"{each.layers}", f"{each.hidden_size:,}", f"{each.context:,}",
-            each.kind, licence,
-        )  # fmt: skip
-    console().print(table)
+    rows = [
+        (
+            each.id,
+            count(each.parameters),
+            count(each.active_parameters) if each.active_parameters != each.parameters else "",
+            f"{each.context:,}",
+            each.kind,
+            f"{each.licence}{' (gated)' if each.gated else ''}",
+        )
+        for each in found
+    ]
+    titles = ("model", "parameters", "active", "context", "kind", "licence")
+    print_table(rows, titles=titles, right=("parameters", "active", "context"))

@@ -8,7 +8,7 @@ from ftc.advisor.values import Candidate, Finding
 from ftc.api import Advice
 from ftc.spec.profile import DataProfile
 from ftc.views.numbers import count, duration_range, gib, gib_range, money_range
-from ftc.views.output import console
+from ftc.views.output import console, print_table
 
 
 def show_advice(advice: Advice) -> None:
@@ -38,20 +38,12 @@ def show_advice(advice: Advice) -> None:
 
 
 def _section(title: str, rows: Iterable[tuple[str, ...]]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     rows = list(rows)
-    if not rows:
-        return
-    out = console()
-    out.print(Text(f"\n{title}", style="bold"))
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for index in range(max(len(row) for row in rows)):
-        table.add_column(no_wrap=index == 0, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in (f"  {row[0]}", *row[1:])))
-    out.print(table)
+    if rows:
+        console().print(Text(f"\n{title}", style="bold"))
+        print_table((f"  {row[0]}", *row[1:]) for row in rows)
 
 
 def _finding_rows(findings: Iterable[Finding]) -> list[tuple[str, ...]]:

@@ -7,6 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
 
@@ -20,3 +22,17 @@ def console(*, err: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=err, highlight=False, soft_wrap=True, emoji=False, markup=False)
+
+
+def print_table(rows: Iterable[Iterable[str]], *, titles: Iterable[str] = (), right: Iterable[str] = ()) -> None:
+    """Rows of plain cells without rules; `titles` head the columns, those named in `right` align to the right."""
+    from rich.table import Table
+    from rich.text import Text
+
+    titles, right = tuple(titles), set(right)
+    table = Table(box=None, show_header=bool(titles), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for index, title in enumerate(titles):
+        table.add_column(title, justify="right" if title in right else "left", no_wrap=index == 0)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console().print(table)

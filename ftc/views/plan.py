@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ftc.compiler.plan import Plan
+from ftc.compiler.plan import Plan, Stage
 from ftc.views.numbers import count, duration_range, gib_range, money_range
-from ftc.views.output import console
+from ftc.views.output import console, print_table
 
 
 def show_plan(plan: Plan, written: Path | None) -> None:
     """One line with the whole, one a stage, then the next command."""
-    from rich.table import Table
     from rich.text import Text
 
     out = console()
@@ -25,15 +24,16 @@ def show_plan(plan: Plan, written: Path | None) -> None:
         f"{plan.hardware['count'] * plan.hardware['nodes']} x {plan.hardware['gpu']}; "
         f"{count(plan.data['train_rows'])} rows to train on, {count(plan.data['held_out_rows'])} held out\n"
     )
-    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    for index, stage in enumerate(plan.stages, 1):
-        hours = stage.estimate.get("hours")
-        took = duration_range(hours) if hours and hours["high"] > 0 else ""
-        table.add_row(f"{index}", stage.id, took, _said(stage.kind, dict(stage.arguments)))
-    out.print(table)
+    print_table(_row(index, stage) for index, stage in enumerate(plan.stages, 1))
     name = "" if written is None or written.name == "ftc.plan.json" else f" {written}"
     if written is not None:
         out.print(f"\nrun it  ftc run{name}     look closer  ftc explain {written}:sft.learning_rate")
+
+
+def _row(index: int, stage: Stage) -> tuple[str, ...]:
+    hours = stage.estimate.get("hours")
+    takes = duration_range(hours) if hours and hours["high"] > 0 else ""
+    return (f"{index}", stage.id, takes, _said(stage.kind, dict(stage.arguments)))
 
 
 def _said(kind: str, arguments: dict[str, object]) -> str:
