@@ -1,0 +1,444 @@
+"""What the schema finds wrong, in a person's words. Never lets a validator's own text through.
+
+One complaint for each thing that is wrong: where a value may take several shapes, only the shape that it was meant to
+have is spoken about.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ftc.spec.diagnostics import Diagnostic
+from ftc.spec.language import Json, all_keys, resolve, shapes, spec_schema, types, words
+from ftc.spec.suggest import closest
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
+
+# What other tools call a thing, where spelling alone does not lead to our name for it.
+ELSEWHERE = {
+    "base_model": "model.base",
+    "model_name_or_path": "model.base",
+    "dataset": "data.demonstrations",
+    "datasets": "data.demonstrations",
+    "train": "data.demonstrations",
+    "train_file": "data.demonstrations",
+    "examples": "data.demonstrations",
+    "preferences": "data.feedback",
+    "eval": "data.evaluation",
+    "test": "data.evaluation",
+    "validation": "data.evaluation",
+    "val_set_size": "data.evaluation",
+    "reward_function": "data.reward",
+    "gpus": "hardware.gpus",
+    "gpu": "hardware.gpu",
+    "vram": "hardware.memory_gib",
+    "vram_gb": "hardware.memory_gib",
+    "memory_gb": "hardware.memory_gib",
+    "ram_gb": "hardware.host_memory_gib",
+    "dollars": "budget.usd",
+    "cost": "budget.usd",
+    "deadline": "budget.deadline_days",
+    "output": "deploy.target",
+    "lr": "overrides.learning_rate",
+    "learning_rate": "overrides.learning_rate",
+    "epochs": "overrides.epochs",
+    "num_epochs": "overrides.epochs",
+    "num_train_epochs": "overrides.epochs",
+    "lora_r": "overrides.lora.rank",
+    "lora_alpha": "overrides.lora.alpha",
+    "lora": "overrides.lora.rank",
+}
+# Words that are said under another key.
+ANOTHER_KEY = {
+    ("phi", "constraints"): "data: {contains: [phi]}",
+    ("pii", "constraints"): "data: {contains: [pii]}",
+    ("prompt-plateaued", "constraints"): "goal: {prompting: insufficient}",
+    ("prompting-insufficient", "constraints"): "goal: {prompting: insufficient}",
+}
+MOST_WORDS = 16  # of a closed list that a message spells out
+# What other tools call a word.
+SYNONYMS = {
+    "lora": "sft-lora",
+    "qlora": "sft-qlora",
+    "full": "sft-full",
+    "sft": "sft-lora",
+    "ppo": "rlhf",
+    "rlhf-ppo": "rlhf",
+    "cpt": "cpt+sft",
+    "classify": "classification",
+    "question-answering": "qa",
+    "json": "structured-output",
+    "translation": "generation",
+    "coding": "reasoning",
+    "code": "reasoning",
+    "math": "reasoning",
+    "maths": "reasoning",
+    "style": "tone",
+    "alpaca": "instruction",
+    "sharegpt": "chat",
+    "messages": "chat",
+    "conversation": "chat",
+    "conversations": "chat",
+    "dpo": "paired",
+    "pairs": "paired",
+    "preference": "preference-pairs",
+    "kto": "binary",
+    "thumbs": "binary",
+    "f1": "macro_f1",
+    "rouge": "rouge_l",
+    "hf": "transformers",
+    "huggingface": "transformers",
+    "llama.cpp": "gguf",
+    "best": "max",
+    "high": "max",
+    "onprem": "on-prem",
+    "hipaa": "phi",
+    "gdpr": "pii",
+}
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    from jsonschema import Draft202012Validator  # 99 ms
+
+    return Draft202012Validator(spec_schema())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A validator's finding: `value` at `key` breaks `rule` of `schema`, whose limit is `limit`."""
+
+    key: str
+    value: Json
+    rule: str
+    limit: Json
+    schema: Mapping[str, Json]
+    inner: tuple[tuple[int, Problem], ...] = ()  # of the alternatives of `anyOf`, by index
+
+    @classmethod
+    def of(cls, error: ValidationError) -> Problem:
+        """The same, in our words."""
+        schema = error.schema
+        return cls(
+            key=dotted(error.absolute_path),
+            value=error.instance,
+            rule=str(error.validator),
+            limit=error.validator_value,
+            schema=schema if isinstance(schema, Mapping) else {},
+            inner=tuple((int(each.schema_path[0]), cls.of(each)) for each in error.context or ()),
+        )
+
+
+def complain(value: Json) -> list[Diagnostic]:
+    """Everything that the schema finds wrong with `value`, with keys and without places."""
+    found: dict[tuple[str, str], Diagnostic] = {}
+    for error in _validator().iter_errors(value):
+        for each in _complaints(Problem.of(error)):
+            found.setdefault((each.key, each.message), each)
+    return list(found.values())
+
+
+def _complaints(problem: Problem) -> Iterator[Diagnostic]:
+    if problem.rule == "anyOf":
+        yield from _of_the_meant_shape(problem)
+        return
+    key = problem.key
+    if problem.rule == "additionalProperties":
+        yield from _unknown_keys(problem, key)
+    elif problem.rule == "required":
+        yield from _missing(problem, key)
+    elif problem.rule in ("enum", "oneOf", "const"):
+        yield _not_a_word(problem, key)
+    elif problem.rule == "type":
+        yield _wrong_kind(problem, key)
+    elif problem.rule == "pattern":
+        yield _malformed(problem, key)
+    else:
+        yield _out_of_range(problem, key)
+
+
+def _of_the_meant_shape(problem: Problem) -> Iterator[Diagnostic]:
+    """The complaints of the alternative that takes values of this kind; of the whole where none does."""
+    kind = kind_of(problem.value)
+    for index, shape in enumerate(shapes({"anyOf": problem.limit})):
+        taken = types(shape)
+        if kind in taken or (kind == "integer" and "number" in taken):
+            for of, inner in problem.inner:
+                if of == index:
+                    yield from _complaints(inner)
+            return
+    yield _wrong_kind(problem, problem.key)
+
+
+def _unknown_keys(problem: Problem, key: str) -> Iterator[Diagnostic]:
+    known = problem.schema.get("properties", {})
+    for name in problem.value:
+        if name in known:
+            continue
+        free = [each for each in known if each not in problem.value]
+        twice = closest(name, [each for each in known if each in problem.value])
+        where = f'{key}: unknown key "{short(name)}"' if key else f'unknown key "{short(name)}"'
+        meant = closest(name, free)
+        if meant:
+            message, fix = f'{where}; did you mean "{meant[0]}"?', meant[0]
+        elif elsewhere := _elsewhere(name, key):
+            message, fix = f'{where}; did you mean "{elsewhere}"?', pasteable(elsewhere)
+        elif twice:
+            message, fix = f'{where}; did you mean "{twice[0]}", which is there already?', ""
+        else:
+            message, fix = f"{where}; known here: {', '.join(known)}", ""
+        yield Diagnostic(code="S103", message=message, fix=fix, key=join(key, name))
+
+
+def _elsewhere(name: str, key: str) -> str:
+    """The full key that is meant, where `name` is a key of another part of the spec or another tool's name."""
+    plain = name.casefold().replace("-", "_")
+    if plain in ELSEWHERE and not ELSEWHERE[plain].startswith(f"{key}." if key else "\0"):
+        return ELSEWHERE[plain]
+    fits = [each for each in all_keys() if each.rpartition(".")[2] == plain and each.rpartition(".")[0] != key]
+    return fits[0] if len(fits) == 1 else ""
+
+
+def _missing(problem: Problem, key: str) -> Iterator[Diagnostic]:
+    for name in problem.limit:
+        if name in problem.value:
+            continue
+        schema = resolve(problem.schema["properties"][name])
+        choice = words(schema)
+        what = f"; one of {', '.join(choice)}" if choice else ""
+        full = join(key, name)
+        example = schema.get("examples", choice[:1] or [{"task": "classification"}])[0]
+        yield Diagnostic(code="S116", message=f"{full} is missing{what}", fix=f"{name}: {yaml_text(example)}", key=full)
+
+
+def _not_a_word(problem: Problem, key: str) -> Diagnostic:
+    if problem.rule == "const":
+        message = f"{key} is {yaml_text(problem.value)}, and this ftc reads {yaml_text(problem.limit)}"
+        return Diagnostic(code="S114", message=message, fix=f"{last(key)}: {yaml_text(problem.limit)}", key=key)
+    known = words(problem.schema)
+    if not isinstance(problem.value, str):
+        return _wrong_kind(problem, key)
+    meant = meant_word(problem.value, known)
+    unknown = f'{key}: "{short(problem.value)}" is none of its words'
+    if meant:
+        return Diagnostic(code="S114", message=f'{unknown}; did you mean "{meant}"?', fix=meant, key=key)
+    if (problem.value, last(key)) in ANOTHER_KEY:
+        instead = ANOTHER_KEY[problem.value, last(key)]
+        return Diagnostic(code="S114", message=f"{unknown}; it is said as {instead}", fix=instead, key=key)
+    if len(known) > MOST_WORDS:
+        near = ", ".join(closest(problem.value, known, limit=5, least=0.0))
+        listing = f"; nearest: {near}; `ftc explain S114` lists all {len(known)}"
+    else:
+        listing = f": {', '.join(known)}"
+    return Diagnostic(code="S114", message=unknown + listing, key=key)
+
+
+def meant_word(word: str, known: Collection[str]) -> str:
+    """The known word that `word` was meant to be: near in spelling, or what other tools call it."""
+    near = closest(word, known)
+    synonym = SYNONYMS.get(word.casefold().replace("_", "-"), "")
+    if synonym in known:
+        return synonym
+    return near[0] if near else ""
+
+
+def _wrong_kind(problem: Problem, key: str) -> Diagnostic:
+    wanted = problem.schema
+    instance = problem.value
+    expected = " or ".join(dict.fromkeys(_expectations(wanted)))
+    message = f"{key or 'the spec'} takes {expected}, and this is {_described(instance)}"
+    return Diagnostic(code="S113", message=message, fix=_instead(instance, wanted, key), key=key)
+
+
+def _expectations(schema: Mapping[str, Json]) -> Iterator[str]:
+    names = {
+        "string": "a text",
+        "number": "a number",
+        "integer": "a whole number",
+        "boolean": "true or false",
+        "array": "a list",
+        "object": "a mapping",
+    }
+    for shape in shapes(schema):
+        kinds = types(shape)
+        choice = words(shape)
+        if choice:
+            yield f"one of {', '.join(choice)}" if len(choice) > 2 else " or ".join(choice)
+            continue
+        if kinds & {"number", "integer"}:
+            kinds = kinds - {"string"}  # a text is only another way to write the number
+        for name, said in names.items():
+            if name in kinds:
+                yield said
+
+
+def _described(value: Json) -> str:
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        return f'the text "{short(value)}"'
+    return yaml_text(value)
+
+
+def _instead(value: Json, schema: Mapping[str, Json], key: str) -> str:
+    """What to paste in place of a value of the wrong kind, where that can be told."""
+    kinds = types(schema)
+    name = last(key)
+    if "array" in kinds and isinstance(value, str | int | float):
+        return f"{name}: [{yaml_text(value)}]"
+    if isinstance(value, str) and "object" in kinds:
+        properties: Mapping[str, Json] = next(
+            (each["properties"] for each in shapes(schema) if "properties" in each), {}
+        )
+        if "path" in properties:
+            return f"{name}: {{path: {yaml_text(value)}}}"
+        first = next(iter(properties), "")
+        return f"{name}: {{{first}: {yaml_text(value)}}}" if first else ""
+    if kinds & {"number", "integer"} and isinstance(value, str):
+        number = _leading_number(value)
+        return f"{name}: {number}" if number else ""
+    if kinds & {"integer"} and isinstance(value, float):
+        return f"{name}: {round(value)}"
+    if isinstance(value, list) and len(value) == 1 and not isinstance(value[0], list | dict):
+        return f"{name}: {yaml_text(value[0])}"
+    examples = schema.get("examples")
+    return f"{name}: {yaml_text(examples[0])}" if examples else ""
+
+
+def _leading_number(text: str) -> str:
+    """The number in `$50`, `24GB`, `10 %` or `1,000`."""
+    import re
+
+    found = re.search(r"\d[\d,_]*(\.\d+)?", text)
+    if found is None:
+        return ""
+    digits = found.group().replace("_", "")
+    if re.search(r",\d{3}(?!\d)", digits):
+        digits = digits.replace(",", "")
+    if "," in digits:
+        return ""
+    return f"{float(digits) / 100:g}" if text.rstrip().endswith("%") else digits
+
+
+def _malformed(problem: Problem, key: str) -> Diagnostic:
+    kinds = types(problem.schema)
+    name = last(key)
+    shown = f'{key}: "{short(problem.value)}"'
+    if kinds & {"number", "integer"}:
+        number = _leading_number(problem.value)
+        message = f"{shown} is not a number as it is read here: 8, 0.5, 12k, 1.5M, 8b"
+        return Diagnostic(code="S118", message=message, fix=f"{name}: {number}" if number else "", key=key)
+    if key == "name":
+        message = f"{shown} cannot name a folder; a name holds letters, digits, dot, dash and underscore, at most 64"
+        return Diagnostic(code="S118", message=message, fix=f"name: {slug(problem.value)}", key=key)
+    example = problem.schema.get("examples", [""])[0]
+    message = f"{shown} is not written as it has to be: {example}"
+    return Diagnostic(code="S118", message=message, fix=f"{name}: {example}", key=key)
+
+
+def _out_of_range(problem: Problem, key: str) -> Diagnostic:
+    limit = problem.limit
+    said = {
+        "minimum": f"at least {_number(limit)}",
+        "maximum": f"at most {_number(limit)}",
+        "exclusiveMinimum": f"more than {_number(limit)}",
+        "exclusiveMaximum": f"less than {_number(limit)}",
+        "minLength": "not empty",
+        "maxLength": f"at most {_number(limit)} characters",
+        "minItems": "not empty",
+        "maxItems": f"at most {_number(limit)} entries",
+    }.get(problem.rule, "otherwise")
+    value = problem.value
+    is_number = isinstance(value, int | float)
+    shown = f", and this is {_number(value)}" if is_number else ""
+    fix = ""
+    if is_number and problem.schema.get("maximum", problem.schema.get("exclusiveMaximum")) == 1 and 2 <= value <= 100:
+        fix = f"{last(key)}: {value / 100:g}"
+    return Diagnostic(code="S115", message=f"{key} has to be {said}{shown}", fix=fix, key=key)
+
+
+# --- forms of keys and values -------------------------------------------------------------------------------------
+
+
+def dotted(path: Any) -> str:
+    """`data.demonstrations[1].path` from a validator's path."""
+    key = ""
+    for part in path:
+        key = f"{key}[{part}]" if isinstance(part, int) else join(key, str(part))
+    return key
+
+
+def join(key: str, name: str) -> str:
+    """A key under a key."""
+    return f"{key}.{name}" if key else name
+
+
+def last(key: str) -> str:
+    """The last name in a dotted key."""
+    return key.rpartition(".")[2].partition("[")[0]
+
+
+def short(text: str) -> str:
+    """A text as it can stand in a message: one line, at most 60 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:59] + "…"
+
+
+def kind_of(value: Json) -> str:
+    """The JSON type of a value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    kinds: dict[type, str] = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
+    return kinds[type(value)]
+
+
+def pasteable(key: str) -> str:
+    """A full key as the mapping to write: `hardware: {gpu: ...}`."""
+    first, _, rest = key.partition(".")
+    return f"{first}: {{{rest}: ...}}" if rest else first
+
+
+def slug(text: str) -> str:
+    """A name that the language takes, as near to `text` as can be."""
+    import re
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", text[:200]).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-._")[:64].rstrip("-._") or "run"
+
+
+def yaml_text(value: Json) -> str:
+    """A value as it can be pasted into YAML, on one line."""
+    if isinstance(value, str):
+        return value if _safe_plain(value) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {yaml_text(each)}" for name, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(yaml_text(each) for each in value) + "]"
+    if isinstance(value, float):
+        return _number(value)
+    return json.dumps(value)
+
+
+def _safe_plain(text: str) -> bool:
+    import re
+
+    return bool(re.fullmatch(r"[A-Za-z0-9./_][A-Za-z0-9 ._/+-]*", text)) and not re.fullmatch(
+        r"(?i)(true|false|null|yes|no|on|off|y|n|[-+.0-9e_]+|.* )", text
+    )
+
+
+def _number(value: Json) -> str:
+    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
+        return str(int(value))
+    return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else f"{value}"
