@@ -1,0 +1,112 @@
+"""Writes down every allocation and every free of a step that runs on fake tensors.
+
+A dispatch mode sees the result of each operator; a storage that was not there before is an allocation, and a weak
+reference to it tells when it is gone. The record is a list of events in order, cut into named segments (one per pass
+and decoder layer), so that it can be unrolled to another depth and replayed through an allocator.
+It knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+Key = tuple[str, int]  # pass and layer; layer -1 is before the first layer, -2 after the last
+
+
+@dataclass(slots=True)
+class Allocation:
+    """A block of memory: where it was asked for, how large, what it is for."""
+
+    segment: Key
+    index: int  # among the allocations of its segment
+    size: int  # bytes as asked for, before the allocator rounds
+    category: str
+
+
+@dataclass(slots=True)
+class Segment:
+    """A stretch of the step. An event is +allocation or -allocation, as (sign, allocation)."""
+
+    key: Key
+    events: list[tuple[int, Allocation]] = field(default_factory=list)
+    allocations: int = 0
+
+
+class Tracker(TorchDispatchMode):
+    """Records allocations while it is the current dispatch mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.segments: list[Segment] = [Segment(("setup", -1))]
+        self.category: Callable[[Key], str] = lambda _key: "activations"
+        self.paused = False
+        self._live: dict[int, tuple[Any, Allocation]] = {}
+        self._scratch: dict[Any, Callable[[Sequence[Any], Any], Iterable[int]]] = {}
+
+    def scratch(self, op: Any, sizes: Callable[[Sequence[Any], Any], Iterable[int]]) -> None:
+        """Memory that the CUDA kernel of `op` takes and gives back inside the call, unseen by the dispatcher."""
+        self._scratch[op] = sizes
+
+    def cut(self, key: Key) -> None:
+        """What follows belongs to `key`."""
+        self.segments.append(Segment(key))
+
+    def add(self, tensor: torch.Tensor, category: str | None = None) -> None:
+        """Count a tensor's storage, once."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._live:
+            return
+        size = storage.nbytes()
+        if not size:
+            return
+        segment = self.segments[-1]
+        allocation = Allocation(segment.key, segment.allocations, size, category or self.category(segment.key))
+        segment.allocations += 1
+        segment.events.append((1, allocation))
+
+        def gone(_ref: Any, key: int = key, allocation: Allocation = allocation) -> None:
+            self.segments[-1].events.append((-1, allocation))
+            self._live.pop(key, None)
+
+        self._live[key] = (weakref.ref(storage, gone), allocation)
+
+    def rename(self, tensor: torch.Tensor, category: str) -> None:
+        """A tensor turned out to be something else than an activation (a gradient, a state)."""
+        entry = self._live.get(tensor.untyped_storage()._cdata)
+        if entry is not None:
+            entry[1].category = category
+
+    def note(self, size: int, category: str) -> Allocation:
+        """An allocation that no tensor stands for; `forget` gives it back."""
+        segment = self.segments[-1]
+        allocation = Allocation(segment.key, segment.allocations, size, category)
+        segment.allocations += 1
+        segment.events.append((1, allocation))
+        return allocation
+
+    def forget(self, allocation: Allocation) -> None:
+        """Give back what `note` took."""
+        self.segments[-1].events.append((-1, allocation))
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if self.paused:
+            return result
+        for leaf in (result,) if isinstance(result, torch.Tensor) else tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                self.add(leaf)
+        sizes = self._scratch.get(func)
+        if sizes is not None:
+            for held in [self.note(size, "activations") for size in sizes(args, result)]:
+                self.forget(held)
+        return result
