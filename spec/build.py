@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from ftc.spec import model as values
 from ftc.spec.complaints import slug
 from ftc.spec.language import Json
+
+Value = TypeVar("Value")
 
 
 def build(value: Mapping[str, Json], folder: Path) -> values.Spec:
     """The spec that `value` says. `folder` is where its file lies."""
     goal = dict(value["goal"])
     if "success" in goal:
-        goal["success"] = values.Success(**goal["success"])
+        goal["success"] = _made(values.Success, goal["success"])
     return values.Spec(
         name=value.get("name") or slug(folder.resolve().name),
         folder=folder,
-        version=value.get("version", 1),
+        version=int(value.get("version", 1)),
         goal=values.Goal(**goal),
         data=_data(value.get("data", {})),
-        model=values.Model(**value.get("model", {})),
+        model=_made(values.Model, value.get("model", {})),
         hardware=_hardware(value.get("hardware", "local")),
-        budget=values.Budget(**value.get("budget", {})),
+        budget=_made(values.Budget, value.get("budget", {})),
         constraints=tuple(dict.fromkeys(value.get("constraints", ()))),
-        deploy=values.Deploy(**value.get("deploy", {})),
+        deploy=_made(values.Deploy, value.get("deploy", {})),
         method=value.get("method", "auto"),
         overrides=dict(value.get("overrides", {})),
-        seed=value.get("seed", 0),
+        seed=int(value.get("seed", 0)),
     )
+
+
+def _made(kind: Callable[..., Value], value: Mapping[str, Json], **more: Json) -> Value:
+    """A value of that kind with its numbers in the types it declares: `usd: 50` is 50.0, `rows: 1e3` is 1000."""
+    declared: Mapping[str, str] = kind.__annotations__
+    exact = {key: _number(each, declared[key]) for key, each in value.items()}
+    return kind(**exact, **more)
+
+
+def _number(value: Json, declared: str) -> Json:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    if declared.startswith("float"):
+        return float(value)
+    return int(value) if declared.startswith("int") else value
 
 
 def _data(value: Mapping[str, Json]) -> values.Data:
@@ -48,7 +66,7 @@ def _data(value: Mapping[str, Json]) -> values.Data:
 def _sources(value: Json) -> tuple[values.Source, ...]:
     if not value:
         return ()
-    return tuple(values.Source(**each) for each in (value if isinstance(value, list) else [value]))
+    return tuple(_made(values.Source, each) for each in (value if isinstance(value, list) else [value]))
 
 
 SOURCE_KEYS = frozenset(values.Source.__slots__)
@@ -65,19 +83,19 @@ def _feedback(value: Json) -> values.Feedback:
         if "path" not in source and "rows" not in source and judged:
             source["rows"] = judged
         if "path" in source or "rows" in source:
-            sources.append(values.Source(**source))
+            sources.append(_made(values.Source, source))
         for key, each in part.items():
             if key in ("positive", "negative"):
                 about[key] = about.get(key, 0) + each
             elif key not in SOURCE_KEYS and not (key == "type" and each == "auto"):
                 about.setdefault(key, each)
-    return values.Feedback(sources=tuple(sources), **about)
+    return _made(values.Feedback, about, sources=tuple(sources))
 
 
 def _evaluation(value: Mapping[str, Json]) -> values.Evaluation:
     source = {key: each for key, each in value.items() if key != "fraction"}
     return values.Evaluation(
-        source=values.Source(**source) if "path" in source or "rows" in source else None,
+        source=_made(values.Source, source) if "path" in source or "rows" in source else None,
         fraction=value.get("fraction"),
     )
 
@@ -91,13 +109,13 @@ def _hardware(value: Json) -> values.Hardware:
     if known.get("memory_gib") == 0:
         del known["memory_gib"]
     if "cloud" in value:
-        known.pop("count", None) if known.get("count") == 0 else None
-        return values.Hardware(
-            kind="cloud", clouds=_several(value["cloud"]), gpus=_several(value.get("gpus", [])), **known
-        )
+        if known.get("count") == 0:
+            del known["count"]
+        clouds, gpus = _several(value["cloud"]), _several(value.get("gpus", []))
+        return _made(values.Hardware, known, kind="cloud", clouds=clouds, gpus=gpus)
     if known.get("count") == 0:
         known |= {"gpu": "none", "count": None}
-    return values.Hardware(kind="owned", **known)
+    return _made(values.Hardware, known, kind="owned")
 
 
 def _several(value: str | list[str]) -> tuple[str, ...]:

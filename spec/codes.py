@@ -109,7 +109,7 @@ CODES: dict[str, Code] = {
     ),
     "S115": Code(
         title="out of range",
-        checks="Numbers, texts and lists are within the limits that make sense: a share is from 0 to 1, a name not empty.",
+        checks="Numbers, texts and lists are within the limits that make sense: a share is from 0 to 1.",
         why="A value outside is a slip of the unit (80 for 0.80) or of the keyboard.",
         fix="Write a value within the limits that the message names.",
     ),
@@ -129,8 +129,8 @@ CODES: dict[str, Code] = {
     ),
     "S118": Code(
         title="a text that is not written as it has to be",
-        checks="Names, numbers with suffixes (`8b`, `1.5M`, `12k`) and `file.py:function` have their form. Numbers with "
-        "leading zeros are refused, because YAML versions read them differently.",
+        checks="Names, numbers with suffixes (`8b`, `1.5M`, `12k`) and `file.py:function` have their form. Numbers "
+        "with leading zeros are refused, because YAML versions read them differently.",
         why="A name becomes a folder; a number with another suffix would be misread.",
         fix="Write it as the message shows.",
     ),
