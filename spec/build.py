@@ -35,11 +35,11 @@ def build(value: Mapping[str, Json], folder: Path) -> values.Spec:
     )
 
 
-def _made(kind: Callable[..., Value], value: Mapping[str, Json], **more: Json) -> Value:
+def _made(make: Callable[..., Value], value: Mapping[str, Json], /, **more: Json) -> Value:
     """A value of that kind with its numbers in the types it declares: `usd: 50` is 50.0, `rows: 1e3` is 1000."""
-    declared: Mapping[str, str] = kind.__annotations__
+    declared: Mapping[str, str] = make.__annotations__
     exact = {key: _number(each, declared[key]) for key, each in value.items()}
-    return kind(**exact, **more)
+    return make(**exact, **more)
 
 
 def _number(value: Json, declared: str) -> Json:
