@@ -57,12 +57,12 @@ def load(path: str | Path = SPEC_FILE) -> Loaded:
 
 def advise(path: str | Path = SPEC_FILE) -> Advice:
     """Look at the data, the models and the machines, and decide. Raises Refused where the spec or the data is wrong."""
-    from ftc.advisor.decide import decide
-    from ftc.advisor.observe import observe
-
     loaded = load(path)
     if loaded.spec is None:
         raise Refused(loaded.diagnostics)
+    from ftc.advisor.decide import decide  # after loading: a spec that is wrong is told so without these 50 ms
+    from ftc.advisor.observe import observe
+
     facts, found = observe(loaded.spec)
     diagnostics = (*loaded.diagnostics, *(loaded.locate(each) for each in found))
     if facts is None or errors(diagnostics):

@@ -42,5 +42,5 @@ def models_command(contains: str, *, as_json: bool) -> None:
         )
         for each in found
     ]
-    titles = ("model", "parameters", "active", "context", "kind", "licence")
-    print_table(rows, titles=titles, right=("parameters", "active", "context"))
+    titles = ("model", "params", "active", "context", "kind", "licence")
+    print_table(rows, titles=titles, right=("params", "active", "context"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,9 +30,12 @@ def print_table(rows: Iterable[Iterable[str]], *, titles: Iterable[str] = (), ri
     from rich.text import Text
 
     titles, right = tuple(titles), set(right)
+    rows = [tuple(row) for row in rows]
     table = Table(box=None, show_header=bool(titles), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for index, title in enumerate(titles):
-        table.add_column(title, justify="right" if title in right else "left", no_wrap=index == 0)
+    for index in range(max((len(row) for row in rows), default=len(titles))):
+        title = titles[index] if titles else ""
+        justify: Literal["left", "right"] = "right" if title in right else "left"
+        table.add_column(title, justify=justify, no_wrap=index == 0, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console().print(table)
