@@ -1,0 +1,119 @@
+"""Which models may be used, in order of preference: the one that was named, stand-ins, or the advisor's own pick.
+
+Knows licences, languages, sizes and where the result has to run; knows nothing of machines or methods.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ftc.advisor import reading
+from ftc.advisor.languages import covers
+from ftc.advisor.licences import model_duty, model_restriction
+from ftc.advisor.reading import has
+from ftc.advisor.rules.gates import closed_model, commercial_restriction
+from ftc.advisor.values import Architecture, Facts
+
+# Parameters that a place to run can take. Arithmetic: 4-bit weights, and a token within the latency at the bandwidth of
+# that place; rules of thumb.
+CAPS = {"latency-50ms": 1.8e9, "latency-100ms": 4.2e9, "edge-deploy": 4.2e9, "cpu-serving": 4.2e9}
+TARGETS = {"fast": 2.2e9, "balanced": 8.6e9, "max": 80e9}  # parameters to aim at where the advisor picks; rule of thumb
+TOLERANCE = 1.07  # "8b" is a name: Qwen3-8B has 8.19 B
+SMALLEST_STAND_IN = 1 / 6  # of the size asked for; below, it is another project
+BYTES_4BIT, BYTES_16BIT = 0.6e-9, 2.1e-9  # GB a parameter to serve, with room for the cache
+# Later families first where size and licence tie. Source: the owners' release dates.
+RECENT = ("qwen3", "gemma3_text", "phi3", "llama", "qwen2", "mistral", "olmo2", "smollm3", "gemma2", "gpt_neox")
+MOST = 12  # models weighed at most
+
+
+def size_cap(facts: Facts) -> tuple[float, str]:
+    """The most parameters that may be, and who says so; (inf, "") where nobody does."""
+    caps = [(limit, word) for word, limit in CAPS.items() if has(facts, word)]
+    deploy = facts.spec.deploy
+    if deploy.memory_gib:
+        a_parameter = BYTES_4BIT if deploy.target in ("gguf", "ollama") else BYTES_16BIT
+        caps.append((deploy.memory_gib / a_parameter, f"deploy.memory_gib {deploy.memory_gib:g}"))
+    if has(facts, "single-gpu-serving") and facts.machines:
+        caps.append((reading.machine_memory_gib(facts) / BYTES_4BIT, "single-gpu-serving"))
+    if facts.spec.model.max_parameters:
+        caps.append((facts.spec.model.max_parameters * TOLERANCE, "model.max_parameters"))
+    return min(caps, default=(float("inf"), ""))
+
+
+def allowed(facts: Facts, model: Architecture) -> bool:
+    """True where licence and size allow the model."""
+    if has(facts, "commercial") and model_restriction(model.id, model.licence):
+        return False
+    return model.parameters <= size_cap(facts)[0]
+
+
+def replaceable(facts: Facts) -> bool:
+    """True where the advisor may propose another model."""
+    return facts.spec.model.substitute and not has(facts, "fixed-model")
+
+
+def ranked(facts: Facts) -> tuple[Architecture, ...]:
+    """Models in order of preference; the first is what the spec asks for where that may be used."""
+    asked = reading.wanted(facts)
+    if facts.spec.model.base == "auto":
+        return _picked(facts, TARGETS[_quality(facts)])
+    if asked is None:
+        return _picked(facts, TARGETS["balanced"]) if replaceable(facts) else ()
+    if not replaceable(facts):
+        return (asked,)
+    first = () if _unusable(facts, asked) else (asked,)
+    return (*first, *_stand_ins(facts, asked))
+
+
+def _unusable(facts: Facts, asked: Architecture) -> bool:
+    """True where the named model is ruled out before memory is even looked at."""
+    if closed_model(facts) or commercial_restriction(facts) or asked.parameters > size_cap(facts)[0]:
+        return True
+    language = facts.spec.goal.language
+    learns = facts.spec.goal.task == "new-language" and reading.corpus_tokens(facts) > 0
+    known = any(covers(each.id, language) for each in facts.models)
+    return not learns and not covers(asked.id, language) and known
+
+
+def _quality(facts: Facts) -> str:
+    return "max" if has(facts, "max-quality") else facts.spec.goal.quality
+
+
+def _picked(facts: Facts, target: float) -> tuple[Architecture, ...]:
+    """The advisor's own pick, best first: the largest up to the size aimed at, then smaller, then larger."""
+    cap = min(size_cap(facts)[0], max(target, (facts.spec.model.max_parameters or 0.0) * TOLERANCE))
+    usable = [each for each in facts.models if allowed(facts, each) and each.parameters <= cap and not each.experts]
+    return tuple(sorted(usable, key=lambda each: _order(facts, each))[:MOST])
+
+
+def _stand_ins(facts: Facts, asked: Architecture) -> tuple[Architecture, ...]:
+    """Models in place of the one asked for: no larger, no smaller than a sixth, of its own family first."""
+    ceiling = min(size_cap(facts)[0], asked.parameters * 1.2)
+    floor = 0.0 if asked.parameters > size_cap(facts)[0] else asked.parameters * SMALLEST_STAND_IN
+    usable = [
+        each
+        for each in facts.models
+        if each.id != asked.id and allowed(facts, each) and floor <= each.parameters <= ceiling and not each.experts
+        and each.kind == asked.kind
+    ]  # fmt: skip
+
+    def order(model: Architecture) -> tuple[object, ...]:
+        ordered = _order(facts, model)
+        return (*ordered[:2], model.model_type != asked.model_type, *ordered[2:])
+
+    return tuple(sorted(usable, key=order)[:MOST])
+
+
+def _order(facts: Facts, model: Architecture) -> tuple[bool, int, bool, bool, int, str]:
+    """Sorting key: knows the language, size class, fitting kind, free of duties, recent, name."""
+    base_is_better = facts.spec.goal.task in ("new-language", "domain-adaptation")
+    owes = bool(model_duty(model.id, model.licence)) and has(facts, "commercial")
+    recent = RECENT.index(model.model_type) if model.model_type in RECENT else len(RECENT)
+    return (
+        not covers(model.id, facts.spec.goal.language),
+        -round(2 * math.log2(model.parameters)),
+        (model.kind == "base") != base_is_better,
+        owes or model.gated,
+        recent,
+        model.id,
+    )

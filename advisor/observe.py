@@ -1,0 +1,51 @@
+"""Spec to facts: profile the data, look the model up, look at the machine. The only part of the advisor that reads files.
+
+Everything after it is a pure function of what it returns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ftc.advisor.machine import machines
+from ftc.advisor.models import catalogue, find_model
+from ftc.advisor.overrides import check_overrides
+from ftc.advisor.values import Architecture, Facts, Machine
+from ftc.spec.diagnostics import Diagnostic, errors
+from ftc.spec.model import Spec
+
+
+def observe(spec: Spec, *, interactive: bool = False) -> tuple[Facts | None, list[Diagnostic]]:
+    """The facts, and what is to be said about them; None where an error stands in the way."""
+    from ftc.spec.measure import profile  # reads data; its containers are imported only when they are met
+
+    models, said = _models(spec)
+    found, about_machines = _machines(spec)
+    data, about_data = profile(spec, None)
+    diagnostics = [*said, *about_machines, *about_data, *check_overrides(spec)]
+    if errors(diagnostics):
+        return None, diagnostics
+    return Facts(spec=spec, profile=data, models=models, machines=found, interactive=interactive), diagnostics
+
+
+def _models(spec: Spec) -> tuple[tuple[Architecture, ...], list[Diagnostic]]:
+    """The named model first, then every model that may stand in for it."""
+    base = spec.model.base
+    if base == "auto":
+        return catalogue(), []
+    named, said = find_model(base, spec.folder, spec.model)
+    others = tuple(each for each in catalogue() if each.id.lower() != base.lower())
+    if named is None:
+        closed = spec.model.substitute and base.split("/")[0].lower() in ("openai", "anthropic")
+        return (others, []) if closed else ((), said)
+    return (named, *(others if spec.model.substitute else ())), said
+
+
+def _machines(spec: Spec) -> tuple[tuple[Machine, ...], list[Diagnostic]]:
+    """What there is to run on. Who owns nothing and may rent is shown what renting costs."""
+    if spec.hardware.kind != "none":
+        return machines(spec.hardware, spec.budget.usd_per_hour)
+    stays_in = any(word in spec.constraints for word in ("on-prem", "no-cloud", "no-training"))
+    if stays_in or not spec.budget.usd:
+        return (), []
+    return machines(replace(spec.hardware, kind="cloud", clouds=("any",)))

@@ -1,0 +1,5 @@
+"""Warnings of the advisor (see registry.py)."""
+
+from __future__ import annotations
+
+TABLE = ()

@@ -1,0 +1,87 @@
+"""What the hyper-parameter rules look at: one stage on one machine, with the values settled so far.
+
+`values` grows from rule to rule in the order of the registry; `setup` is None until the search has found what fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ftc.advisor import reading
+from ftc.advisor.values import Adapter, Architecture, Device, Facts, Machine, Objective, Setup
+from ftc.spec.model import Scalar
+from ftc.spec.profile import SetProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """The stage that settings are worked out for."""
+
+    facts: Facts
+    method: str
+    objective: Objective
+    adapter: Adapter
+    model: Architecture
+    machine: Machine
+    setup: Setup | None = None
+    values: Mapping[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def device(self) -> Device:
+        """One of the machine's devices."""
+        return self.machine.device
+
+    @property
+    def rows(self) -> int:
+        """Rows that this stage trains on, once through: demonstrations, pairs, thumbs, prompts or documents."""
+        profile = self.facts.profile
+        if self.objective == "sft":
+            held = profile.held_out_rows if profile.evaluation is None else 0
+            if profile.demonstrations is None:
+                return self.preference_rows
+            return max(1, profile.train_rows or reading.demonstrations(self.facts) - held)
+        if self.objective == "cpt":
+            return max(1, round(reading.corpus_tokens(self.facts) / self.number("max_length", 2048)))
+        return self.preference_rows
+
+    @property
+    def preference_rows(self) -> int:
+        """Rows of feedback that are trained on; of thumbs, the rarer kind and thrice as many of the other."""
+        facts = self.facts
+        if reading.feedback_type(facts) in ("paired", "ranked"):
+            return max(1, reading.pairs(facts))
+        if reading.feedback_type(facts) == "binary":
+            good, bad = reading.thumbs(facts)
+            return max(1, min(good, bad) + min(max(good, bad), 3 * max(1, min(good, bad))))
+        return max(1, reading.feedback_rows(facts))
+
+    @property
+    def lengths(self) -> SetProfile | None:
+        """The set whose lengths matter for this stage."""
+        profile = self.facts.profile
+        if self.objective == "cpt":
+            return profile.corpus
+        if self.objective == "sft" and profile.demonstrations is not None:
+            return profile.demonstrations
+        return reading.feedback_set(self.facts) or profile.demonstrations
+
+    @property
+    def mean_tokens(self) -> float:
+        """Mean tokens of one row, prompt and completion."""
+        lengths = self.lengths
+        if lengths is None:
+            return 512.0
+        if lengths.sequence is not None:
+            return lengths.sequence.mean
+        return max(1.0, reading.mean_tokens(lengths.prompt) + reading.mean_tokens(lengths.completion))
+
+    def number(self, key: str, fallback: float = 0.0) -> float:
+        """A value that was settled already, as a number."""
+        value = self.values.get(key, fallback)
+        return float(value) if isinstance(value, int | float) else fallback
+
+    @property
+    def billions(self) -> float:
+        """Parameters in billions."""
+        return self.model.parameters / 1e9
