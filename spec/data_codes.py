@@ -104,6 +104,12 @@ CODES: Mapping[str, DataCode] = {
         "There is nothing to learn from.",
         "look at the findings below; write `columns:` or `format:`",
     ),
+    "D122": DataCode(
+        "described beside given",
+        "Sources that are described stand beside sources that are given, under one key.",
+        "Only the given ones can be counted and trained on.",
+        "remove the described source once its rows are there",
+    ),
     "D201": DataCode(
         "empty prompt", "A row asks nothing.", "Nothing can be learned to answer.", "fill it in or remove it"
     ),
