@@ -27,7 +27,7 @@ def advise_command(spec: Path, *, mermaid: bool, as_json: bool) -> int:
     if mermaid:
         from ftc.advisor.tree import mermaid as draw
 
-        click.echo(draw(advice.verdict))
+        click.echo(draw(advice.verdict.trace, advice.verdict.method))
     elif as_json:
         from ftc.advisor.verdict_json import verdict_json
         from ftc.views.output import write_json

@@ -22,14 +22,14 @@ def check_command(spec: Path, *, as_json: bool) -> None:
       ftc check
       ftc check router.yaml --json | jq .diagnostics
     """
-    from ftc.advisor.observe import look
+    from ftc.spec.measure import profile as look
 
     loaded = api.load(spec)
     if loaded.spec is None:
         raise Refused(loaded.diagnostics)
     profile, found = look(loaded.spec)
     diagnostics = (*loaded.diagnostics, *(loaded.locate(each) for each in found))
-    if profile is None or errors(diagnostics):
+    if errors(diagnostics):
         raise Refused(diagnostics)
     if as_json:
         from dataclasses import asdict
