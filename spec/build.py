@@ -11,6 +11,7 @@ from ftc.spec.complaints import slug
 from ftc.spec.language import Json
 
 Value = TypeVar("Value")
+FORMATS = {"documents": "raw-documents"}  # two names of one format
 
 
 def build(value: Mapping[str, Json], folder: Path) -> values.Spec:
@@ -38,7 +39,9 @@ def build(value: Mapping[str, Json], folder: Path) -> values.Spec:
 def _made(make: Callable[..., Value], value: Mapping[str, Json], /, **more: Json) -> Value:
     """A value of that kind with its numbers in the types it declares: `usd: 50` is 50.0, `rows: 1e3` is 1000."""
     declared: Mapping[str, str] = make.__annotations__
-    exact = {key: _number(each, declared[key]) for key, each in value.items()}
+    exact = {
+        key: _number(FORMATS.get(each, each) if key == "format" else each, declared[key]) for key, each in value.items()
+    }
     return make(**exact, **more)
 
 

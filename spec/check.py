@@ -119,7 +119,7 @@ def _given_or_described(value: Mapping[str, Json], context: Context) -> Iterator
         if role == "evaluation":
             yield from _evaluation(source, key, context)
         elif not any(context.written(f"{key}.{name}") for name in ("path", *DESCRIBES)):
-            yield from _says_nothing(role, key, source)
+            yield from _says_nothing(role, key, source, context)
         if "path" not in source and not context.written(f"{key}.path"):
             for name in ("columns", "group_by"):
                 if name in source:
@@ -127,12 +127,14 @@ def _given_or_described(value: Mapping[str, Json], context: Context) -> Iterator
                     yield _no_effect(message, f"{key}.{name}", "")
 
 
-def _says_nothing(role: str, key: str, source: Mapping[str, Json]) -> Iterator[Diagnostic]:
+def _says_nothing(role: str, key: str, source: Mapping[str, Json], context: Context) -> Iterator[Diagnostic]:
     if role == "corpus" and source.get("format", "auto") != "auto":
         return  # documents that exist, of a size that nobody knows: enough to choose retrieval
     feedback = source.get("type", "auto")
     if role == "feedback" and feedback in FEEDBACK_WITHOUT_ROWS:
         return
+    if "type" not in source and context.written(f"{key}.type"):
+        return  # a type that was refused: what it needs cannot be told
     fix = {
         "feedback": "{path: prefs.jsonl}, or described: {type: binary, rows: 9000}",
         "corpus": "{path: manuals/}, or described: {tokens: 12M}",
@@ -302,13 +304,6 @@ def _hardware_is_one(value: Mapping[str, Json], context: Context) -> Iterator[Di
         yield _no_effect(message, "budget.usd_per_hour", "")
 
 
-def _overrides_are_one(value: Mapping[str, Json], _: Context) -> Iterator[Diagnostic]:
-    for name in value.get("overrides", {}):
-        if not name.strip(".") or ".." in name or name != name.strip():
-            message = f'overrides: "{short(name)}" is no name of a setting'
-            yield Diagnostic(code="S121", message=message, fix="learning_rate: 0.0001", key=join("overrides", name))
-
-
 def _no_secrets(value: Mapping[str, Json], _: Context) -> Iterator[Diagnostic]:
     for key, text in _texts(value, ""):
         if SECRET.search(text):
@@ -340,6 +335,5 @@ CHECKS: tuple[Check, ...] = (
     _success_can_be_measured,
     _model_is_one,
     _hardware_is_one,  # owned or rented
-    _overrides_are_one,
     _no_secrets,
 )

@@ -1,7 +1,8 @@
 """The codes of everything that can be wrong with a spec, one meaning each, for `ftc explain S104`.
 
-A code that has been given out keeps its meaning for good. S110 to S112 are raised where the catalogues are, by the
-advisor; they are listed here because they are about the spec. Codes about rows (D) have a table of their own.
+A code that has been given out keeps its meaning for good. S110 to S112 and S130 to S132 are raised by the advisor,
+which has the catalogues and the settings; they are listed here because they are about the spec. Codes about rows (D)
+have a table of their own.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ CODES: dict[str, Code] = {
     ),
     "S107": Code(
         title="a file that grows without bound",
-        checks="At most 30 levels of nesting and 50,000 values, aliases written out; no alias inside its own anchor.",
+        checks="At most 30 levels of nesting and 20,000 values, aliases written out; no alias inside its own anchor.",
         why="A few lines of aliases can stand for billions of values and would take all memory.",
         fix="Write the values out, or name a data file.",
     ),
@@ -146,12 +147,6 @@ CODES: dict[str, Code] = {
         why="Accuracy over free text counts almost every good answer as wrong.",
         fix="Write the metric that is suggested.",
     ),
-    "S121": Code(
-        title="unknown override",
-        checks="Every key under `overrides` is a setting of the chosen method.",
-        why="An override that nothing reads would do nothing, and nobody would notice.",
-        fix="Write the setting that is suggested. The plan lists every setting with its value.",
-    ),
     "S122": Code(
         title="a secret in the spec",
         checks="No value looks like an access token.",
@@ -182,5 +177,26 @@ CODES: dict[str, Code] = {
         checks="Each set of rows has a path, or says how many rows (or tokens) there will be.",
         why="There is nothing to decide on.",
         fix="Give `path`, or describe: `{rows: 1000, prompt_tokens: 200, completion_tokens: 50}`.",
+    ),
+    "S130": Code(
+        title="no such setting",
+        checks="Every override is a setting, also where overrides come from a program or a screen and not from a file "
+        "(in a file it is S103).",
+        why="An override that nothing reads would do nothing, and nobody would notice.",
+        fix="Write the setting that is suggested. The plan lists every setting with its value.",
+    ),
+    "S131": Code(
+        title="a setting of the wrong kind",
+        checks="Every override has its setting's type, also where it comes from a program or a screen (in a file it is "
+        "S113 or S114).",
+        why="A word where a number belongs would fail in the middle of a run.",
+        fix="Write a value of the kind that the message names.",
+    ),
+    "S132": Code(
+        title="a setting out of range",
+        checks="Every override is within the limits of what makes sense, also where it comes from a program or a "
+        "screen (in a file it is S115).",
+        why="A learning rate of 5 ruins a model, and a rank of a million none can hold.",
+        fix="Write a value within the limits; the rule behind the setting says which values are wise.",
     ),
 }

@@ -10,6 +10,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ftc.spec.diagnostics import Diagnostic
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
 
+MOST_COMPLAINTS = 200  # about one file; a person reads the first few, corrects and checks again
 # What other tools call a thing, where spelling alone does not lead to our name for it.
 ELSEWHERE = {
     "base_model": "model.base",
@@ -51,8 +53,27 @@ ELSEWHERE = {
     "num_epochs": "overrides.epochs",
     "num_train_epochs": "overrides.epochs",
     "lora_r": "overrides.lora.rank",
+    "r": "overrides.lora.rank",
+    "rank": "overrides.lora.rank",
     "lora_alpha": "overrides.lora.alpha",
+    "lora_dropout": "overrides.lora.dropout",
+    "lora_target": "overrides.lora.targets",
+    "lora_target_modules": "overrides.lora.targets",
     "lora": "overrides.lora.rank",
+    "beta": "overrides.dpo.beta",
+    "batch_size": "overrides.effective_batch",
+    "per_device_train_batch_size": "overrides.micro_batch",
+    "micro_batch_size": "overrides.micro_batch",
+    "gradient_accumulation_steps": "overrides.gradient_accumulation",
+    "gradient_checkpointing": "overrides.checkpointing",
+    "max_seq_length": "overrides.max_length",
+    "sequence_len": "overrides.max_length",
+    "cutoff_len": "overrides.max_length",
+    "lr_scheduler": "overrides.scheduler",
+    "lr_scheduler_type": "overrides.scheduler",
+    "optim": "overrides.optimizer",
+    "bf16": "overrides.dtype",
+    "fp16": "overrides.dtype",
 }
 # Words that are said under another key.
 ANOTHER_KEY = {
@@ -107,7 +128,18 @@ SYNONYMS = {
 def _validator() -> Draft202012Validator:
     from jsonschema import Draft202012Validator  # 99 ms
 
-    return Draft202012Validator(spec_schema())
+    schema: dict[str, Json] = _with_enums(spec_schema())
+    return Draft202012Validator(schema)
+
+
+def _with_enums(schema: Json) -> Json:
+    """The schema with `oneOf` lists of described words as `enum`: the same language, and 30 times as fast to check."""
+    if isinstance(schema, list):
+        return [_with_enums(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {key: _with_enums(each) for key, each in schema.items() if key != "oneOf"}
+    return {**plain, "enum": [each["const"] for each in schema["oneOf"]]} if "oneOf" in schema else plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +169,9 @@ class Problem:
 
 def complain(value: Json) -> list[Diagnostic]:
     """Everything that the schema finds wrong with `value`, with keys and without places."""
-    found: dict[tuple[str, str], Diagnostic] = {}
-    for error in _validator().iter_errors(value):
-        for each in _complaints(Problem.of(error)):
-            found.setdefault((each.key, each.message), each)
-    return list(found.values())
+    errors = islice(_validator().iter_errors(value), MOST_COMPLAINTS)
+    every = [each for error in errors for each in _complaints(Problem.of(error))][:MOST_COMPLAINTS]
+    return list(dict.fromkeys(every))
 
 
 def _complaints(problem: Problem) -> Iterator[Diagnostic]:
@@ -153,7 +183,7 @@ def _complaints(problem: Problem) -> Iterator[Diagnostic]:
         yield from _unknown_keys(problem, key)
     elif problem.rule == "required":
         yield from _missing(problem, key)
-    elif problem.rule in ("enum", "oneOf", "const"):
+    elif problem.rule in ("enum", "const"):
         yield _not_a_word(problem, key)
     elif problem.rule == "type":
         yield _wrong_kind(problem, key)
@@ -199,8 +229,8 @@ def _unknown_keys(problem: Problem, key: str) -> Iterator[Diagnostic]:
 def _elsewhere(name: str, key: str) -> str:
     """The full key that is meant, where `name` is a key of another part of the spec or another tool's name."""
     plain = name.casefold().replace("-", "_")
-    if plain in ELSEWHERE and not ELSEWHERE[plain].startswith(f"{key}." if key else "\0"):
-        return ELSEWHERE[plain]
+    if plain in ELSEWHERE:
+        return ELSEWHERE[plain].removeprefix(f"{key}.")
     fits = [each for each in all_keys() if each.rpartition(".")[2] == plain and each.rpartition(".")[0] != key]
     return fits[0] if len(fits) == 1 else ""
 
@@ -224,6 +254,9 @@ def _not_a_word(problem: Problem, key: str) -> Diagnostic:
     known = words(problem.schema)
     if not isinstance(problem.value, str):
         return _wrong_kind(problem, key)
+    if key == "hardware" and not closest(problem.value, known):
+        message = f'hardware takes a mapping, local or none, and this is the text "{short(problem.value)}"'
+        return Diagnostic(code="S113", message=message, fix=f"hardware: {{gpu: {yaml_text(problem.value)}}}", key=key)
     meant = meant_word(problem.value, known)
     unknown = f'{key}: "{short(problem.value)}" is none of its words'
     if meant:
@@ -292,16 +325,17 @@ def _instead(value: Json, schema: Mapping[str, Json], key: str) -> str:
     """What to paste in place of a value of the wrong kind, where that can be told."""
     kinds = types(schema)
     name = last(key)
-    if "array" in kinds and isinstance(value, str | int | float):
-        return f"{name}: [{yaml_text(value)}]"
     if isinstance(value, str) and "object" in kinds:
         properties: Mapping[str, Json] = next(
             (each["properties"] for each in shapes(schema) if "properties" in each), {}
         )
         if "path" in properties:
             return f"{name}: {{path: {yaml_text(value)}}}"
-        first = next(iter(properties), "")
-        return f"{name}: {{{first}: {yaml_text(value)}}}" if first else ""
+        first = "" if "array" in kinds else next(iter(properties), "")
+        if first:
+            return f"{name}: {{{first}: {yaml_text(value)}}}"
+    if "array" in kinds and isinstance(value, str | int | float):
+        return f"{name}: [{yaml_text(value)}]"
     if kinds & {"number", "integer"} and isinstance(value, str):
         number = _leading_number(value)
         return f"{name}: {number}" if number else ""
@@ -405,7 +439,7 @@ def kind_of(value: Json) -> str:
 def pasteable(key: str) -> str:
     """A full key as the mapping to write: `hardware: {gpu: ...}`."""
     first, _, rest = key.partition(".")
-    return f"{first}: {{{rest}: ...}}" if rest else first
+    return f"{first}: {{{rest}: ...}}" if rest and first in spec_schema()["properties"] else key
 
 
 def slug(text: str) -> str:

@@ -163,7 +163,9 @@ def _value(node: Node, schema: Mapping[str, Json], key: str, reading: Reading) -
         name = name_node.text
         inner = f"{key}.{name}" if key else name
         reading.places[inner] = KeyPlace(
-            key=name_node.place, value=value_node.place, leaf=value_node.kind == "scalar" and bool(value_node.text)
+            key=name_node.place,
+            value=value_node.place,
+            leaf=value_node.kind == "scalar" and (bool(value_node.text) or not value_node.plain),
         )
         value = _value(value_node, _property(shape, name), inner, reading)
         if value is not None:
@@ -172,7 +174,12 @@ def _value(node: Node, schema: Mapping[str, Json], key: str, reading: Reading) -
 
 
 def _property(shape: Mapping[str, Json], name: str) -> Mapping[str, Json]:
-    known = shape.get("properties", {}).get(name)
+    properties = shape.get("properties", {})
+    known = properties.get(name)
+    dotted = f"{name}."  # `lora: {rank: 8}` is `lora.rank: 8`
+    if known is None and any(key.startswith(dotted) for key in properties):
+        inner = {key.removeprefix(dotted): each for key, each in properties.items() if key.startswith(dotted)}
+        return {"type": "object", "properties": inner}
     if known is None:
         extra = shape.get("additionalProperties")
         known = extra if isinstance(extra, dict) else {}

@@ -177,8 +177,13 @@ def _take_out(value: Json, key: str) -> None:
 def _in_order(diagnostics: Iterable[Diagnostic], positions: Positions) -> tuple[Diagnostic, ...]:
     """Located, without secrets, each once, from the top of the file to its end."""
     located = (positions.locate(each) for each in diagnostics)
-    clean = dict.fromkeys(replace(each, message=SECRET.sub("***", each.message)) for each in located)
+    clean = dict.fromkeys(_without_secrets(each) for each in located)
     return tuple(sorted(clean, key=lambda each: (each.line, each.column, each.code, each.message)))
+
+
+def _without_secrets(each: Diagnostic) -> Diagnostic:
+    message, fix, key = (SECRET.sub("***", text) for text in (each.message, each.fix, each.key))
+    return replace(each, message=message, fix=fix, key=key)
 
 
 def _refused(file: str, text: str, reading: Reading, found: list[Diagnostic], digest: str) -> Loaded:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from yaml.events import AliasEvent, Event
 
 DEEPEST = 30  # levels; the language itself needs six
-MOST_NODES = 50_000  # after aliases are expanded; a large spec has a few hundred
+MOST_NODES = 20_000  # after aliases are expanded; a large spec has a few hundred
 LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # what the YAML parser counts as one
 CORE_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")}
 
