@@ -1,0 +1,1 @@
+"""`builtin:tiny`: a small language model that is made on the spot, so that everything runs for real without a network."""
