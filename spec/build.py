@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ftc.spec import model as values
-from ftc.spec.complaints import slug
 from ftc.spec.language import Json
+from ftc.spec.yaml_text import slug
 
 Value = TypeVar("Value")
 FORMATS = {"documents": "raw-documents"}  # two names of one format

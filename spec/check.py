@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftc.spec import places_on_disk as disk
-from ftc.spec.complaints import join, short, yaml_text
+from ftc.spec.complaints import join, short
 from ftc.spec.diagnostics import Diagnostic, Severity
 from ftc.spec.language import Json
 from ftc.spec.positions import SECRET, Positions
+from ftc.spec.yaml_text import yaml_text
 
 ROLES = ("demonstrations", "feedback", "corpus", "prompts")
 DESCRIBES = ("rows", "prompt_tokens", "completion_tokens", "tokens", "positive", "negative")

@@ -6,7 +6,6 @@ have is spoken about.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ftc.spec.diagnostics import Diagnostic
 from ftc.spec.language import Json, all_keys, resolve, shapes, spec_schema, types, words
 from ftc.spec.suggest import closest
+from ftc.spec.yaml_text import slug, yaml_text
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -266,7 +266,7 @@ def _not_a_word(problem: Problem, key: str) -> Diagnostic:
         return Diagnostic(code="S114", message=f"{unknown}; it is said as {instead}", fix=instead, key=key)
     if len(known) > MOST_WORDS:
         near = ", ".join(closest(problem.value, known, limit=5, least=0.0))
-        listing = f"; nearest: {near}; `ftc explain S114` lists all {len(known)}"
+        listing = f"; nearest: {near}; `ftc schema spec` lists all {len(known)}"
     else:
         listing = f": {', '.join(known)}"
     return Diagnostic(code="S114", message=unknown + listing, key=key)
@@ -337,7 +337,7 @@ def _instead(value: Json, schema: Mapping[str, Json], key: str) -> str:
     if "array" in kinds and isinstance(value, str | int | float):
         return f"{name}: [{yaml_text(value)}]"
     if kinds & {"number", "integer"} and isinstance(value, str):
-        number = _leading_number(value)
+        number = _leadingnumber_text(value)
         return f"{name}: {number}" if number else ""
     if kinds & {"integer"} and isinstance(value, float):
         return f"{name}: {round(value)}"
@@ -347,7 +347,7 @@ def _instead(value: Json, schema: Mapping[str, Json], key: str) -> str:
     return f"{name}: {yaml_text(examples[0])}" if examples else ""
 
 
-def _leading_number(text: str) -> str:
+def _leadingnumber_text(text: str) -> str:
     """The number in `$50`, `24GB`, `10 %` or `1,000`."""
     import re
 
@@ -367,7 +367,7 @@ def _malformed(problem: Problem, key: str) -> Diagnostic:
     name = last(key)
     shown = f'{key}: "{short(problem.value)}"'
     if kinds & {"number", "integer"}:
-        number = _leading_number(problem.value)
+        number = _leadingnumber_text(problem.value)
         message = f"{shown} is not a number as it is read here: 8, 0.5, 12k, 1.5M, 8b"
         return Diagnostic(code="S118", message=message, fix=f"{name}: {number}" if number else "", key=key)
     if key == "name":
@@ -381,18 +381,18 @@ def _malformed(problem: Problem, key: str) -> Diagnostic:
 def _out_of_range(problem: Problem, key: str) -> Diagnostic:
     limit = problem.limit
     said = {
-        "minimum": f"at least {_number(limit)}",
-        "maximum": f"at most {_number(limit)}",
-        "exclusiveMinimum": f"more than {_number(limit)}",
-        "exclusiveMaximum": f"less than {_number(limit)}",
+        "minimum": f"at least {number_text(limit)}",
+        "maximum": f"at most {number_text(limit)}",
+        "exclusiveMinimum": f"more than {number_text(limit)}",
+        "exclusiveMaximum": f"less than {number_text(limit)}",
         "minLength": "not empty",
-        "maxLength": f"at most {_number(limit)} characters",
+        "maxLength": f"at most {number_text(limit)} characters",
         "minItems": "not empty",
-        "maxItems": f"at most {_number(limit)} entries",
+        "maxItems": f"at most {number_text(limit)} entries",
     }.get(problem.rule, "otherwise")
     value = problem.value
     is_number = isinstance(value, int | float)
-    shown = f", and this is {_number(value)}" if is_number else ""
+    shown = f", and this is {number_text(value)}" if is_number else ""
     fix = ""
     if is_number and problem.schema.get("maximum", problem.schema.get("exclusiveMaximum")) == 1 and 2 <= value <= 100:
         fix = f"{last(key)}: {value / 100:g}"
@@ -442,37 +442,8 @@ def pasteable(key: str) -> str:
     return f"{first}: {{{rest}: ...}}" if rest and first in spec_schema()["properties"] else key
 
 
-def slug(text: str) -> str:
-    """A name that the language takes, as near to `text` as can be."""
-    import re
-    import unicodedata
-
-    plain = unicodedata.normalize("NFKD", text[:200]).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9._]+", "-", plain).strip("-._")[:64].rstrip("-._") or "run"
-
-
-def yaml_text(value: Json) -> str:
-    """A value as it can be pasted into YAML, on one line."""
-    if isinstance(value, str):
-        return value if _safe_plain(value) else json.dumps(value, ensure_ascii=False)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{name}: {yaml_text(each)}" for name, each in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(yaml_text(each) for each in value) + "]"
-    if isinstance(value, float):
-        return _number(value)
-    return json.dumps(value)
-
-
-def _safe_plain(text: str) -> bool:
-    import re
-
-    return bool(re.fullmatch(r"[A-Za-z0-9./_][A-Za-z0-9 ._/+-]*", text)) and not re.fullmatch(
-        r"(?i)(true|false|null|yes|no|on|off|y|n|[-+.0-9e_]+|.* )", text
-    )
-
-
-def _number(value: Json) -> str:
+def number_text(value: Json) -> str:
+    """A number for a message: `10,000`, `0.8`."""
     if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
-        return str(int(value))
+        value = int(value)
     return f"{value:,}" if isinstance(value, int) and abs(value) >= 10_000 else f"{value}"

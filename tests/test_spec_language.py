@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
+from ruamel.yaml import YAML
 
 from ftc.advisor.overrides import ALLOWED
 from ftc.spec import model
 from ftc.spec.codes import CODES
-from ftc.spec.complaints import ANOTHER_KEY, ELSEWHERE, SYNONYMS, slug, yaml_text
+from ftc.spec.complaints import ANOTHER_KEY, ELSEWHERE, SYNONYMS
 from ftc.spec.language import all_keys, at, resolve, shapes, spec_schema, types, vocabulary, words
 from ftc.spec.load import load_text
 from ftc.spec.quantity import parse_quantity, write_quantity
 from ftc.spec.recognise import ROLES
 from ftc.spec.recognisers import BY_FORMAT
 from ftc.spec.suggest import closest, did_you_mean
+from ftc.spec.yaml_text import slug, yaml_text
 
 ROOT = Path(__file__).parents[1]
 FACTS = ROOT.parent / "shared" / "facts"
@@ -192,9 +195,31 @@ def test_a_slug_is_a_name(text: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["a", "no", "1e5", "a: b", "#x", " a", "", {"a": [1, 2.5, True]}, ["x, y", "{z}"], 'q"uote', "tab\t", "null"],
+    [
+        "a",
+        "no",
+        "1e5",
+        "a: b",
+        "#x",
+        " a",
+        "",
+        {"a": [1, 2.5, True]},
+        ["x, y", "{z}"],
+        'q"uote',
+        "tab\t",
+        "null",
+        "a\n",
+        "\u2028",
+        "8b",
+        "12:30",
+        1e-5,
+        1e300,
+        1e16,
+        2.0,
+        "\x7f",
+    ],
 )
 def test_what_can_be_pasted_reads_back(value: Any) -> None:
-    import yaml
-
-    assert yaml.safe_load(f"x: {yaml_text(value)}") == {"x": value}
+    for text in (f"x: {yaml_text(value)}", f"{{x: {yaml_text(value)}, y: 1}}"):
+        assert yaml.safe_load(text)["x"] == value
+        assert YAML(typ="safe", pure=True).load(text)["x"] == value
