@@ -54,6 +54,17 @@ def catalogue() -> tuple[Architecture, ...]:
     return tuple(_by_id().values())
 
 
+def tokenizer_file(base: str, folder: Path) -> Path | None:
+    """The `tokenizer.json` of a model, where it is at hand without a network; None where tokens have to be estimated."""
+    if base == TINY:
+        home: Path | None = Path(str(files("ftc.spec").joinpath("tiny")))
+    else:
+        local = folder / base
+        home = local if local.is_dir() else _hub_cache(base)
+    file = home / "tokenizer.json" if home else None
+    return file if file is not None and file.is_file() else None
+
+
 def described_model(base: str, described: Model) -> Architecture:
     """A model of which only the size is known: the nearest known shape, scaled to that size."""
     wanted = float(described.parameters or 0)

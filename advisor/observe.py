@@ -8,24 +8,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ftc.advisor.machine import machines
-from ftc.advisor.models import catalogue, find_model
+from ftc.advisor.models import catalogue, find_model, tokenizer_file
 from ftc.advisor.overrides import check_overrides
 from ftc.advisor.values import Architecture, Facts, Machine
 from ftc.spec.diagnostics import Diagnostic, errors
 from ftc.spec.model import Spec
+from ftc.spec.profile import DataProfile
 
 
 def observe(spec: Spec, *, interactive: bool = False) -> tuple[Facts | None, list[Diagnostic]]:
     """The facts, and what is to be said about them; None where an error stands in the way."""
-    from ftc.spec.measure import profile  # reads data; its containers are imported only when they are met
-
     models, said = _models(spec)
     found, about_machines = _machines(spec)
-    data, about_data = profile(spec, None)
+    data, about_data = look(spec)
     diagnostics = [*said, *about_machines, *about_data, *check_overrides(spec)]
     if errors(diagnostics):
         return None, diagnostics
     return Facts(spec=spec, profile=data, models=models, machines=found, interactive=interactive), diagnostics
+
+
+def look(spec: Spec) -> tuple[DataProfile, list[Diagnostic]]:
+    """The profile of the data, its tokens counted by the model's own tokenizer where that is at hand."""
+    from ftc.spec.measure import profile  # reads data; its containers are imported only when they are met
+
+    return profile(spec, tokenizer_file(spec.model.base, spec.folder))
 
 
 def _models(spec: Spec) -> tuple[tuple[Architecture, ...], list[Diagnostic]]:

@@ -22,7 +22,7 @@ def check_command(spec: Path, *, as_json: bool) -> None:
       ftc check
       ftc check router.yaml --json | jq .diagnostics
     """
-    from ftc.spec.measure import profile as look
+    from ftc.advisor.observe import look
 
     loaded = api.load(spec)
     if loaded.spec is None:
