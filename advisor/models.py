@@ -55,7 +55,7 @@ def catalogue() -> tuple[Architecture, ...]:
 
 
 def tokenizer_file(base: str, folder: Path) -> Path | None:
-    """The `tokenizer.json` of a model, where it is at hand without a network; None where tokens have to be estimated."""
+    """The `tokenizer.json` of a model where it is at hand without a network; None: tokens have to be estimated."""
     if base == TINY:
         home: Path | None = Path(str(files("ftc.spec").joinpath("tiny")))
     else:

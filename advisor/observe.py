@@ -1,4 +1,4 @@
-"""Spec to facts: profile the data, look the model up, look at the machine. The only part of the advisor that reads files.
+"""Spec to facts: profile the data, look models and machines up. Reads files; the rest of the advisor does not.
 
 Everything after it is a pure function of what it returns.
 """

@@ -37,6 +37,6 @@ def advise_command(spec: Path, *, mermaid: bool, as_json: bool) -> int:
         from ftc.views.advice import show_advice
         from ftc.views.diagnostics import show
 
-        show(advice.diagnostics)
+        show(advice.diagnostics, notes=False)
         show_advice(advice)
     return 3 if advice.verdict.method in ("rag", "needs-data", "infeasible") else 0

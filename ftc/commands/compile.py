@@ -38,5 +38,5 @@ def compile_command(spec: Path, output: Path, *, dry_run: bool, as_json: bool) -
     from ftc.views.diagnostics import show
     from ftc.views.plan import show_plan
 
-    show(advice.diagnostics)
+    show(advice.diagnostics, notes=False)
     show_plan(plan, None if dry_run else output)

@@ -23,12 +23,15 @@ def show_refusal(refused: Refused, *, as_json: bool) -> None:
     out.print(f"{stopping} problem{'' if stopping == 1 else 's'}, nothing written.")
 
 
-def show(diagnostics: Iterable[Diagnostic]) -> None:
-    """One block each, on stderr."""
+def show(diagnostics: Iterable[Diagnostic], *, notes: bool = True) -> None:
+    """One block each, on stderr; without `notes` only what may be wrong."""
+    shown = [each for each in diagnostics if notes or each.severity is not Severity.NOTE]
+    if not shown:
+        return
     from rich.text import Text
 
     out = console(err=True)
-    for each in diagnostics:
+    for each in shown:
         place = each.file
         if each.line:
             place += f":{each.line}:{each.column}" if each.column else f":{each.line}"
