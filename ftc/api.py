@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +114,8 @@ def _ignore(_: Mapping[str, Any]) -> None:
 
 def stack_versions() -> dict[str, str]:
     """The installed versions of the training stack; empty strings where a library is not installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {}
     for name in TRAINING_STACK:
         try:
