@@ -21,7 +21,7 @@ from ftc.runtime.trace.twins import Nf4Linear
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 DEVICE = "cpu"
-FLASH = "ftc_flash"
+FLASH = "ftc_fused"  # transformers looks for a kernel package behind any name that says flash
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ class Recorder:
 
     def __init__(self, tracker: Tracker, layers: list[Any]) -> None:
         self.tracker = tracker
-        self.phase = "forward"
+        self.phase = ""
         self._handles = []
         last = len(layers) - 1
         for index, layer in enumerate(layers):
@@ -36,7 +36,7 @@ class Recorder:
             self._handles.append(layer.register_forward_hook(self._leave(index, index == last)))
 
     def begin(self, phase: str, layer: int = EMBEDDING) -> None:
-        """A new pass over the model."""
+        """A new pass over the model. Passes that come twice are told apart by number."""
         self.phase = phase
         self.tracker.cut((phase, layer))
 
@@ -81,6 +81,8 @@ class Micro:
         self.dtype = DTYPES[request.compute] if request.uses_autocast else None
         self.recorder = Recorder(tracker, built.layers)
         self.reference_recorder = Recorder(tracker, built.reference_layers)
+        self._seen: dict[str, int] = {}
+        tracker.cut(("batch", EMBEDDING))
         self.inputs = self._batch()
 
     def _batch(self) -> dict[str, torch.Tensor]:
@@ -97,32 +99,45 @@ class Micro:
     def run(self) -> Any:
         """Forward, loss and backward. Returns what the loop still holds afterwards."""
         self._phase("forward")
-        with autocast(self.dtype):
-            loss, held = getattr(self, f"_{_FAMILY[self.request.objective]}")()
+        loss, held = getattr(self, f"_{_FAMILY[self.request.objective]}")()
+        if not self.request.keep_outputs:
+            held = None
         self._phase("backward", HEAD)
         loss.backward()
-        self._phase("after")
-        return held if self.request.keep_outputs else None
+        self._phase("end")
+        return held
 
     def _phase(self, phase: str, layer: int = EMBEDDING) -> None:
-        self.reference_recorder.phase = phase
-        self.recorder.begin(phase, layer)
+        self._seen[phase] = self._seen.get(phase, 0) + 1
+        name = phase if self._seen[phase] == 1 else f"{phase}-{self._seen[phase]}"
+        self.reference_recorder.phase = name
+        self.recorder.begin(name, layer)
 
     def _model_inputs(self) -> dict[str, torch.Tensor]:
         return {k: v for k, v in self.inputs.items() if k != "labels"}
 
+    def _call(self, model: Any, **more: Any) -> Any:
+        """As accelerate wraps a model: autocast around its forward only, and 16-bit outputs widened."""
+        with autocast(self.dtype):
+            out = model(**self._model_inputs(), use_cache=False, **more)
+        if self.dtype is not None:
+            out.logits = out.logits.float()
+        return out
+
     def _causal(self) -> tuple[torch.Tensor, Any]:
         model = self.built.model
         if self.request.loss == "full":
-            out = model(**self._model_inputs(), labels=self.inputs["labels"])
-            if self.request.uses_autocast and self.dtype is not None:
-                out.logits = out.logits.float()  # accelerate widens whatever a prepared model returns
+            out = self._call(model, labels=self.inputs["labels"])
             return out.loss, out
         log_probs = self._log_probs(model, extras=("entropy", "is_top1"))
         return -log_probs.sum() / log_probs.numel(), None
 
     def _log_probs(self, model: Any, extras: tuple[str, ...] = (), scored: int = 0) -> torch.Tensor:
         """Per-token log-probabilities as TRL's fused head computes them, of the last `scored` tokens of each row."""
+        with autocast(self.dtype):
+            return self._through_tiles(model, extras, scored)
+
+    def _through_tiles(self, model: Any, extras: tuple[str, ...], scored: int) -> torch.Tensor:
         base = model.get_base_model() if hasattr(model, "get_base_model") else model
         hidden = base.base_model(**self._model_inputs(), use_cache=False).last_hidden_state[:, :-1]
         labels = self.inputs["labels"][:, 1:]
@@ -142,9 +157,7 @@ class Micro:
         """Sum of log-probabilities of each row, through tiles or through full logits."""
         if self.request.loss == "chunked":
             return self._log_probs(model).sum(1)
-        logits = model(**self._model_inputs(), use_cache=False).logits[:, :-1]
-        if self.dtype is not None:
-            logits = logits.float()
+        logits = self._call(model).logits[:, :-1]
         labels = self.inputs["labels"][:, 1:]
         chosen = torch.gather(functional.log_softmax(logits, -1), 2, labels.unsqueeze(2)).squeeze(2)
         return chosen.sum(1)
@@ -159,7 +172,6 @@ class Micro:
     @contextlib.contextmanager
     def _as_reference(self) -> Iterator[Any]:
         """The frozen copy, or the policy with its adapters switched off; without checkpointing, as nothing is kept."""
-        before = self.recorder.phase
         self._phase("reference")
         try:
             if self.built.reference is not None:
@@ -171,7 +183,6 @@ class Micro:
                 yield self.built.model
         finally:
             self._phase("loss", HEAD)
-            self.recorder.phase = before
 
     def _pairs(self) -> tuple[torch.Tensor, Any]:
         policy = self._scores(self.built.model)
@@ -184,7 +195,7 @@ class Micro:
         """KTO: the mismatched completions that estimate the KL go through policy and reference as well, ungraded."""
         with torch.no_grad():
             mismatched = self._scores(self.built.model)
-        self._phase("forward")
+        self._phase("policy")
         policy = self._scores(self.built.model)
         if self.request.reference == "none":
             reference = kl = policy.detach()
@@ -194,7 +205,7 @@ class Micro:
         return (1 - torch.sigmoid(0.1 * (policy - reference - (mismatched - kl).mean()))).mean(), None
 
     def _reward(self) -> tuple[torch.Tensor, Any]:
-        out = self.built.model(**self._model_inputs())
+        out = self._call(self.built.model)
         chosen, rejected = out.logits.squeeze(-1).chunk(2)
         return -functional.logsigmoid(chosen.float() - rejected.float()).mean(), out
 
@@ -204,7 +215,7 @@ class Micro:
         if self.request.reference not in ("none", "precomputed"):
             with torch.no_grad(), self._as_reference() as model:
                 self._log_probs(model, scored=scored)
-            self._phase("forward")
+            self._phase("policy")
         log_probs = self._log_probs(self.built.model, extras=("entropy",), scored=scored)
         old = log_probs.detach()
         ratio = torch.exp(log_probs - old)

@@ -8,6 +8,7 @@ It knows nothing of models.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+aten = torch.ops.aten
 Key = tuple[str, int]  # pass and layer; layer -1 is before the first layer, -2 after the last
 
 
@@ -50,6 +52,10 @@ class Tracker(TorchDispatchMode):
         self._live: dict[int, tuple[Any, Allocation]] = {}
         self._scratch: dict[Any, Callable[[Sequence[Any], Any], Iterable[int]]] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here; a wrapper would stand between the engine's frame and ours
+
     def scratch(self, op: Any, sizes: Callable[[Sequence[Any], Any], Iterable[int]]) -> None:
         """Memory that the CUDA kernel of `op` takes and gives back inside the call, unseen by the dispatcher."""
         self._scratch[op] = sizes
@@ -72,11 +78,22 @@ class Tracker(TorchDispatchMode):
         segment.allocations += 1
         segment.events.append((1, allocation))
 
+        self._watch(storage, allocation)
+
+    def _watch(self, storage: Any, allocation: Allocation) -> None:
+        key = storage._cdata
+
         def gone(_ref: Any, key: int = key, allocation: Allocation = allocation) -> None:
             self.segments[-1].events.append((-1, allocation))
             self._live.pop(key, None)
 
         self._live[key] = (weakref.ref(storage, gone), allocation)
+
+    def _take_over(self, old: torch.Tensor, new: torch.Tensor) -> None:
+        """`new` stands in the memory of `old`, which is written over."""
+        entry = self._live.pop(old.untyped_storage()._cdata, None)
+        if entry is not None:
+            self._watch(new.untyped_storage(), entry[1])
 
     def rename(self, tensor: torch.Tensor, category: str) -> None:
         """A tensor turned out to be something else than an activation (a gradient, a state)."""
@@ -102,6 +119,10 @@ class Tracker(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         if self.paused:
             return result
+        if func is aten.add.Tensor and sys._getframe(1).f_code.co_name == _ENGINE:
+            summand = _writable(args)
+            if summand is not None:
+                self._take_over(summand, result)
         for leaf in (result,) if isinstance(result, torch.Tensor) else tree_leaves(result):
             if isinstance(leaf, torch.Tensor):
                 self.add(leaf)
@@ -110,3 +131,21 @@ class Tracker(TorchDispatchMode):
             for held in [self.note(size, "activations") for size in sizes(args, result)]:
                 self.forget(held)
         return result
+
+
+def _writable(args: Sequence[Any]) -> torch.Tensor | None:
+    """The gradient that autograd would add into, where it sums the gradients of a tensor that was used twice.
+
+    The engine adds in place when it holds the last reference (accumulate_grad.h, can_accumulate_inplace), but never
+    for tensor subclasses, which fake tensors are: here its condition is checked by the count of the storage.
+    """
+    for gradient in args[:2]:
+        if isinstance(gradient, torch.Tensor) and gradient.shape == args[0].shape:
+            storage = gradient.untyped_storage()
+            if torch._C._storage_Use_Count(storage._cdata) <= _ONE_HOLDER and gradient.is_contiguous():
+                return gradient
+    return None
+
+
+_ENGINE = "_engine_run_backward"  # the Python frame that calls the engine: nothing of Python in between
+_ONE_HOLDER = 2  # the tensor, and `storage` above

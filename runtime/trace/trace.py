@@ -1,0 +1,127 @@
+"""From a request to an answer: build, run on fake tensors, unroll, add the optimiser, replay."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from ftc.runtime.trace import answer, optimizer, step, twins, unroll
+from ftc.runtime.trace.allocator import CachingAllocator
+from ftc.runtime.trace.model import Built, assemble, at_depth, depth_of, load_config, materialise, trainable
+from ftc.runtime.trace.request import Request
+from ftc.runtime.trace.tracker import Segment, Tracker
+
+MIB = 2**20
+
+
+def trace(request: Request, *, reserved: bool = True) -> dict[str, Any]:
+    """Peak memory of one training step, by component and phase. GiB."""
+    started = time.perf_counter()
+    config = load_config(request.model)
+    depth = depth_of(config)
+    shallow = request.depth == "unrolled" and depth > unroll.SHALLOW
+    notes: list[str] = []
+    stretches = None
+    if shallow:
+        segments, built = record(request, at_depth(config, unroll.SHALLOW))
+        try:
+            stretches = unroll.unroll(segments, depth)
+        except unroll.NotUniformError as error:
+            notes.append(f"traced at full depth: {error}")
+            shallow = False
+    if stretches is None:
+        segments, built = record(request, config)
+        stretches = unroll.as_traced(segments)
+    parameters = _trainables(built, depth if shallow else None)
+    whole = _compose(request, stretches, parameters)
+    allocator = CachingAllocator() if reserved else None
+    phases = answer.replay(whole, allocator)
+    peak = max(phases, key=lambda p: p.peak)
+    return {
+        "allocated_gib": peak.peak / answer.GIB,
+        "reserved_gib": allocator.peak_reserved / answer.GIB if allocator is not None else None,
+        "breakdown_gib": {name: peak.at_peak[name] / answer.GIB for name in answer.COMPONENTS},
+        "peak_phase": peak.name,
+        "timeline": [
+            {
+                "phase": p.name,
+                "peak_gib": p.peak / answer.GIB,
+                "end_gib": p.end / answer.GIB,
+                "breakdown_gib": {k: v / answer.GIB for k, v in p.at_peak.items() if v},
+            }
+            for p in phases
+        ],
+        "layers": depth,
+        "layers_traced": unroll.SHALLOW if shallow else depth,
+        "notes": [*notes, *built.notes],
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def record(request: Request, config: Any) -> tuple[list[Segment], Built]:
+    """Forward and backward of one micro-batch of the model that `config` describes."""
+    widened = twins.widen_like_cuda() if request.uses_autocast else None
+    step.register_flash()
+    head = twins.triton_head() if request.loss == "chunked" else None
+    tracker = Tracker()
+    twins.register_scratch(tracker)
+    tracker.category = step.categorise
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        built = assemble(request, config)
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            materialise(request, built, tracker)
+            step.watch_gradients(built, tracker)
+            micro = step.Micro(request, built, tracker, head)
+            installed = twins.installed(
+                request.sdpa_kernel, request.sdpa_expands_groups, request.compute_capability, request.packing
+            )
+            with installed, tracker:
+                held = micro.run()
+            tracker.cut(("held", -1))
+            del held
+            tracker.cut(("stop", -1))
+    segments = tracker.segments[:-1]
+    if widened is not None:
+        widened._destroy()
+    return segments, built
+
+
+def _trainables(built: Built, depth: int | None) -> list[optimizer.Trainable]:
+    inside = {id(p): i for i, layer in enumerate(built.layers) for p in layer.parameters()}
+    embeddings = {id(m.weight) for m in built.model.modules() if isinstance(m, torch.nn.Embedding)}
+    found = [
+        optimizer.Trainable(tuple(p.shape), p.dtype, inside.get(id(p), -1), id(p) in embeddings)
+        for p in trainable(built.model)
+    ]
+    if depth is None:
+        return found
+    copies = [p for p in found if p.layer == unroll.TEMPLATE]
+    last = max(i for i, p in enumerate(found) if p.layer == unroll.TEMPLATE) + 1 if copies else 0
+    return found[:last] + copies * (depth - unroll.SHALLOW) + found[last:]
+
+
+def _compose(
+    request: Request, stretches: list[unroll.Stretch], parameters: list[optimizer.Trainable]
+) -> answer.Step:
+    setup = [s for s in stretches if s.phase.startswith(("setup", "batch"))]
+    held = [block for s in stretches if s.phase == "held" for _sign, block in s.events]
+    passes = [s for s in stretches if not s.phase.startswith(("setup", "batch", "held"))]
+    freed = {id(b) for s in passes for sign, b in s.events if sign < 0} | {id(b) for b in held}
+    left = [b for s in passes for sign, b in s.events if sign > 0 and id(b) not in freed]
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        first, later = optimizer.steps(request, parameters)
+    return answer.Step(
+        setup=setup,
+        passes=passes,
+        held=held,
+        gradients=left,
+        optimizer_first=unroll.as_traced(first),
+        optimizer_later=unroll.as_traced(later),
+        workspace=0,
+    )
