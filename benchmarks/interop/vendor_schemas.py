@@ -25,7 +25,7 @@ ROOTS = {
     "JobSet": ("jobset.x-k8s.io/v1alpha2", "jobset.v1alpha2.JobSet"),
     "Job": ("batch/v1", "io.k8s.api.batch.v1.Job"),
     "Service": ("v1", "io.k8s.api.core.v1.Service"),
-    "PersistentVolumeClaim": ("v1", "io.k8s.api.core.v1.PersistentVolumeClaim"),
+    "ConfigMap": ("v1", "io.k8s.api.core.v1.ConfigMap"),
 }
 # The API server's rule for names (RFC 1123 labels), which no schema of these objects has.
 NAMED = {"name": {"pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "maxLength": 63}}
@@ -64,7 +64,7 @@ def skypilot() -> Json:
 
 
 def kubernetes() -> Json:
-    """TrainJob, JobSet, Job, Service and PersistentVolumeClaim: `$defs/<Kind>`, and what they refer to."""
+    """TrainJob, JobSet, Job, Service and ConfigMap: `$defs/<Kind>`, and what they refer to."""
     core = core_definitions()
     models = kubeflow_definitions()
     known = core | models
@@ -79,7 +79,7 @@ def kubernetes() -> Json:
     for kind, (group, name) in ROOTS.items():
         wanted[kind] = {
             "allOf": [{"$ref": f"#/$defs/{name}"}],
-            "required": ["apiVersion", "kind", "metadata", "spec"],
+            "required": ["apiVersion", "kind", "metadata", *(["spec"] if kind != "ConfigMap" else [])],
             "properties": {"apiVersion": {"const": group}, "metadata": {"required": ["name"], "properties": NAMED}},
         }
     packages = [

@@ -1,0 +1,1 @@
+"""A plan as the configuration of another tool, with a list of what it cannot say there."""

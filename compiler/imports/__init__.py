@@ -1,0 +1,1 @@
+"""Another tool's configuration as a spec."""
