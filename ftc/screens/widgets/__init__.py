@@ -1,0 +1,1 @@
+"""One widget a file; none of them knows what it shows means."""
