@@ -129,6 +129,9 @@ class Setup:
     reference: Literal["none", "adapter-off", "copy", "precomputed"] = "none"
     generations: int = 0  # GRPO, RLOO: answers a prompt
     completion_len: int = 0  # GRPO, RLOO: tokens generated
+    autocast: bool | None = None  # None: as the Hugging Face trainer does, on where `compute` has 16 bits
+    keep_outputs: bool = False  # the loop holds the logits through the backward pass, as a plain loop does
+    optimizer_kernel: Literal["fused", "foreach"] = "fused"  # the trainer's default; plain torch.optim takes foreach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
