@@ -94,12 +94,12 @@ def _stand_ins(facts: Facts, asked: Architecture) -> tuple[Architecture, ...]:
         each
         for each in facts.models
         if each.id != asked.id and allowed(facts, each) and floor <= each.parameters <= ceiling and not each.experts
-        and each.kind == asked.kind
     ]  # fmt: skip
 
     def order(model: Architecture) -> tuple[object, ...]:
-        ordered = _order(facts, model)
-        return (*ordered[:2], model.model_type != asked.model_type, *ordered[2:])
+        knows, size, *rest = _order(facts, model)
+        stranger = model.id.split("/")[0] != asked.id.split("/")[0]
+        return (knows, stranger, size, model.kind != asked.kind, model.model_type != asked.model_type, *rest)
 
     return tuple(sorted(usable, key=order)[:MOST])
 

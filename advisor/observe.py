@@ -10,17 +10,23 @@ from dataclasses import replace
 from ftc.advisor.machine import machines
 from ftc.advisor.models import catalogue, find_model, tokenizer_file
 from ftc.advisor.overrides import check_overrides
+from ftc.advisor.rules.gates import behind_an_api
 from ftc.advisor.values import Architecture, Facts, Machine
 from ftc.spec.diagnostics import Diagnostic, errors
 from ftc.spec.model import Spec
 from ftc.spec.profile import DataProfile
 
 
-def observe(spec: Spec, *, interactive: bool = False) -> tuple[Facts | None, list[Diagnostic]]:
-    """The facts, and what is to be said about them; None where an error stands in the way."""
+def observe(
+    spec: Spec, *, interactive: bool = False, known: DataProfile | None = None
+) -> tuple[Facts | None, list[Diagnostic]]:
+    """The facts, and what is to be said about them; None where an error stands in the way.
+
+    `known` is a profile of the same data: it is taken as it is, and the data is not read again.
+    """
     models, said = _models(spec)
     found, about_machines = _machines(spec)
-    data, about_data = look(spec)
+    data, about_data = look(spec) if known is None else (known, [])
     diagnostics = [*said, *about_machines, *about_data, *check_overrides(spec)]
     if errors(diagnostics):
         return None, diagnostics
@@ -42,8 +48,8 @@ def _models(spec: Spec) -> tuple[tuple[Architecture, ...], list[Diagnostic]]:
     named, said = find_model(base, spec.folder, spec.model)
     others = tuple(each for each in catalogue() if each.id.lower() != base.lower())
     if named is None:
-        closed = spec.model.substitute and base.split("/")[0].lower() in ("openai", "anthropic")
-        return (others, []) if closed else ((), said)
+        closed = behind_an_api(base) or "api-only-model" in spec.constraints
+        return (others if spec.model.substitute else (), [] if closed else said)
     return (named, *(others if spec.model.substitute else ())), said
 
 

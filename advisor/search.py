@@ -7,6 +7,7 @@ microsecond (weights alone, arithmetic alone) throw out most machines before any
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,6 +18,7 @@ from ftc.advisor.duration import duration
 from ftc.advisor.memory import memory, weights_gib
 from ftc.advisor.rules.choice import Shortfall
 from ftc.advisor.rules.registry import SETTINGS_FIRST
+from ftc.advisor.rules.settings_adapter import LEAST_RANK, holds
 from ftc.advisor.rules.settings_shape import bucket, longest, precision, varlen
 from ftc.advisor.sheet import Sheet
 from ftc.advisor.values import (
@@ -44,6 +46,9 @@ ON_POLICY = ("grpo", "rloo")
 TOKENS_A_PASS = 8192  # of one micro-batch: beyond, memory grows and speed does not (rates of large products are flat)
 LEAST_LENGTH = 0.5  # of the p99 length: shorter, and too many rows lose their end
 UNIFIED_SHARE = 0.75  # of a unified memory that the GPU may wire. Source: Apple, recommendedMaxWorkingSetSize
+HEADROOM_GIB = 1.5  # of a card kept free for a screen, another process, an unlucky allocator; a rule of thumb
+BYTES_4BIT = 0.52  # a parameter, with its share of scales. Source: QLoRA, arXiv 2305.14314, section 3
+NOMINAL = 1.045  # GB on the box to GiB that the driver shows: 24 to 23.5 and less, 80 to 79.1
 HOST_SHARE = 0.9  # of a machine's memory that one process may take; rule of thumb
 
 # Least memory in GiB over all devices for on-policy training with generation beside it, by parameters: adapters, all
@@ -52,6 +57,15 @@ HOST_SHARE = 0.9  # of a machine's memory that one process may take; rule of thu
 ON_POLICY_FLOOR = (
     (1e8, 0.0, 0.0), (3.6e9, 22.0, 44.0), (9e9, 44.0, 150.0), (1.6e10, 150.0, 300.0), (3.6e10, 300.0, 1000.0),
     (8e10, 600.0, 2400.0), (float("inf"), 2400.0, 9600.0),
+)  # fmt: skip
+
+
+# Least memory in GB over all cards that anyone has published for training adapters: parameters, 4-bit base, 16-bit base.
+# Source: Unsloth documentation, requirements ("absolute minimum"). A setup that the closed form squeezes in below is not
+# trusted: nobody has shown it.
+PUBLISHED_FLOOR_GB = (
+    (3e9, 3.5, 8.0), (8e9, 6.0, 19.0), (1.4e10, 8.5, 33.0), (3.2e10, 26.0, 76.0), (7e10, 41.0, 164.0),
+    (4.05e11, 237.0, 950.0),
 )  # fmt: skip
 
 
@@ -136,7 +150,7 @@ def promising(
 
 def _could_hold(machine: Machine, adapter: Adapter, model: Architecture) -> bool:
     """True unless the weights alone, spread over all devices, are more than there is."""
-    bytes_each = 0.52 if adapter == "qlora" else 2.0
+    bytes_each = BYTES_4BIT if adapter == "qlora" else 2.0
     return model.parameters * bytes_each / 2**30 <= usable_gib(machine) * machine.devices
 
 
@@ -175,8 +189,10 @@ def _hours(each: Option) -> float:
 
 def usable_gib(machine: Machine) -> float:
     """Memory of one device that a run may take."""
-    share = {"mps": UNIFIED_SHARE, "cpu": HOST_SHARE}.get(machine.device.kind, 1.0)
-    return machine.device.memory_gib * share
+    device = machine.device
+    if device.kind in ("mps", "cpu"):
+        return device.memory_gib * {"mps": UNIFIED_SHARE, "cpu": HOST_SHARE}[device.kind]
+    return device.memory_gib - HEADROOM_GIB
 
 
 def _parts(machine: Machine, model: Architecture) -> Iterator[Machine]:
@@ -230,8 +246,6 @@ def quality(method: str, adapter: Adapter, model: Architecture) -> float:
 
     Zhang et al. 2024, arXiv 2402.17193 (model size above adapter size); QLoRA, arXiv 2305.14314 (4 bit costs little).
     """
-    import math
-
     size = math.log2(1 + model.parameters / 1e9)
     return round(size + {"full": 0.1, "lora": 0.05, "qlora": 0.0, "none": 0.0}[adapter], 4)
 
@@ -280,6 +294,10 @@ def _ceilings(
         why.append(
             f"{need.likely:.1f} GiB ({need.low:.1f}-{need.high:.1f}) do not fit the {has:.1f} GiB of a {machine.device.name}"
         )
+    published = published_floor_gb(adapter, model)
+    if machine.device.kind == "cuda" and machine.device.memory_gib * NOMINAL * machine.devices < published:
+        short.append("memory")
+        why.append(f"nobody has shown {adapter} of {model.parameters / 1e9:.0f} B parameters below {published:.0f} GB")
     floor = on_policy_floor_gib(method, adapter, model)
     whole = usable_gib(machine) * machine.devices
     if floor > whole and "memory" not in short:
@@ -300,6 +318,19 @@ def _ceilings(
 
 def _span(hours: float) -> str:
     return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} h"
+
+
+def published_floor_gb(adapter: Adapter, model: Architecture) -> float:
+    """The published minimum for adapters on a model of that size, in between by powers; 0 below 3 B and for full tuning."""
+    if adapter not in ("lora", "qlora") or model.parameters < PUBLISHED_FLOOR_GB[0][0]:
+        return 0.0
+    column = 1 if adapter == "qlora" else 2
+    smaller = max(row for row in PUBLISHED_FLOOR_GB if row[0] <= model.parameters * 1.05)
+    larger = min((row for row in PUBLISHED_FLOOR_GB if row[0] > smaller[0]), default=smaller)
+    if larger is smaller or model.parameters <= smaller[0]:
+        return smaller[column]
+    part = math.log(model.parameters / smaller[0]) / math.log(larger[0] / smaller[0])
+    return float(smaller[column] * (larger[column] / smaller[column]) ** part)
 
 
 def on_policy_floor_gib(method: str, adapter: Adapter, model: Architecture) -> float:
@@ -389,11 +420,32 @@ def workload(sheet: Sheet) -> Workload:
 
 def _ladder(sheet: Sheet) -> Iterator[Setup]:
     """Setups from the fastest to the most frugal."""
-    for length in _lengths(sheet):
+    for rank, length in _ranks_and_lengths(sheet):
         for optimizer in _optimizers(sheet):
             for sharding in _shardings(sheet):
                 for checkpointing in _checkpointings(sheet):
-                    yield _setup(sheet, length, optimizer, sharding, checkpointing)
+                    setup = _setup(sheet, length, optimizer, sharding, checkpointing)
+                    yield replace(setup, lora_rank=rank)
+    if _may_offload(sheet):
+        rank, length = _ranks_and_lengths(sheet)[0]
+        yield replace(_setup(sheet, length, "adamw", "fsdp", "full"), lora_rank=rank, offload="all")
+
+
+def _may_offload(sheet: Sheet) -> bool:
+    """True where a frozen 4-bit base, spread over several cards, may wait in the host's memory.
+
+    Source: axolotl and Answer.AI, FSDP-QLoRA (70B on two 24 GB cards).
+    """
+    cards = sheet.machine.devices > 1 and sheet.machine.nodes == 1 and sheet.device.kind == "cuda"
+    return cards and sheet.adapter == "qlora" and sheet.machine.host_memory_gib is not None
+
+
+def _ranks_and_lengths(sheet: Sheet) -> list[tuple[int, int]]:
+    """Whole rows first, then the least rank, then rows that lose their end."""
+    rank, lengths = int(sheet.number("lora.rank", 16)), _lengths(sheet)
+    fixed = "lora.rank" in sheet.facts.spec.overrides or sheet.adapter == "full"
+    least = rank if fixed or not holds(sheet, LEAST_RANK) else min(rank, LEAST_RANK)
+    return [(rank, lengths[0]), *((least, length) for length in lengths if (least, length) != (rank, lengths[0]))]
 
 
 def _lengths(sheet: Sheet) -> tuple[int, ...]:
@@ -438,6 +490,7 @@ def _setup(sheet: Sheet, length: int, optimizer: str, sharding: Sharding, checkp
         weights="fp32" if numbers == "fp16" and sheet.adapter == "full" else numbers,  # type: ignore[arg-type]
         compute=numbers,  # type: ignore[arg-type]
         adapters="fp32",
+        kbit_upcast=False,  # TRL's own trainers load the 4-bit base without widening what is not quantised
         optimizer=optimizer,  # type: ignore[arg-type]
         optimizer_dtype="fp32" if numbers != "bf16" or sheet.adapter != "full" else "bf16",
         checkpointing=checkpointing,
@@ -494,6 +547,17 @@ def _accumulation(sheet: Sheet, setup: Setup) -> int:
     return max(1, round(sheet.number("effective_batch", 16) / (setup.micro_batch * devices)))
 
 
+def _fetched(time: TimeEstimate, setup: Setup, sheet: Sheet) -> TimeEstimate:
+    """The time with the weights fetched from the host for each pass, forward and backward, of each micro-batch."""
+    if setup.offload == "none":
+        return time
+    moved = 2 * setup.architecture.parameters * BYTES_4BIT / (setup.devices * setup.nodes)
+    more = time.steps * setup.grad_accum * moved / (sheet.device.link_gb_s * 1e9) / 3600
+    hours = time.hours
+    wider = Estimate(low=hours.low, likely=hours.likely + more, high=hours.high + 2 * more, unit="h", source=hours.source)
+    return replace(time, hours=wider, parts_hours={**time.parts_hours, "offload": more})
+
+
 def _largest_batch(setup: Setup, sheet: Sheet, room: float) -> Fit | None:
     """The setup with the largest micro-batch that fits; None where not even the smallest does."""
     device = sheet.device
@@ -506,11 +570,12 @@ def _largest_batch(setup: Setup, sheet: Sheet, room: float) -> Fit | None:
         tried = replace(setup, micro_batch=batches[middle])
         tried = replace(tried, grad_accum=_accumulation(sheet, tried))
         need = memory(tried, device)
-        if need.fits(room):
+        host = sheet.machine.host_memory_gib
+        if need.fits(room) and (tried.offload == "none" or (host is not None and need.host.high <= host)):
             held, high = (tried, need), middle - 1
         else:
             low = middle + 1
     if held is None:
         return None
-    time = duration(held[0], device, workload(sheet))
+    time = _fetched(duration(held[0], device, workload(sheet)), held[0], sheet)
     return Fit(sheet=sheet, setup=held[0], memory=held[1], time=time, fits=True)

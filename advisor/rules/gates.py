@@ -84,14 +84,19 @@ def weights_to_hand(facts: Facts) -> Finding:
     return answer("no", f"{why}, and no other model may stand in")
 
 
+CLOSED = ("gpt-3", "gpt-4", "gpt-5", "o1", "o3", "o4", "claude", "gemini", "davinci")
+
+
+def behind_an_api(base: str) -> bool:
+    """True where the owner of the model hands out no weights, by its name."""
+    owner, _, name = base.lower().rpartition("/")
+    return owner in ("openai", "anthropic", "google", "") and name.startswith(CLOSED)
+
+
 def closed_model(facts: Facts) -> bool:
     """True where the named model's weights cannot be had."""
-    base = facts.spec.model.base.lower()
-    owner, _, name = base.rpartition("/")
-    closed_names = ("gpt-3", "gpt-4", "gpt-5", "o1", "o3", "o4", "claude", "gemini", "davinci")
-    if owner in ("openai", "anthropic", "") and name.startswith(closed_names):
-        return True
-    return has(facts, "api-only-model") and base != "auto"
+    base = facts.spec.model.base
+    return behind_an_api(base) or (has(facts, "api-only-model") and base != "auto")
 
 
 def commercial_restriction(facts: Facts) -> str:

@@ -34,6 +34,12 @@ def wishes_for_training(facts: Facts) -> bool:
     return has(facts, "wants-grpo", "wants-ppo", "prefers-full", "full-only", "dpo-done", "human-labels")
 
 
+def judged(facts: Facts) -> bool:
+    """True where people have judged answers, or are about to: the answers of today are not good enough."""
+    kind = reading.feedback_type(facts)
+    return kind == "to-collect" or (kind in ("paired", "ranked", "binary") and reading.feedback_rows(facts) > 0)
+
+
 def corpus_worth_training(facts: Facts) -> bool:
     """True where there is enough raw text for continued pre-training on it."""
     task, tokens = facts.spec.goal.task, reading.corpus_tokens(facts)
@@ -81,7 +87,7 @@ def improvement_needed(facts: Facts) -> Finding:
         return answer(
             "no", f"{rows} demonstrations < {PILOT_FROM}: examples for the prompt, not for training", rows=rows
         )
-    if state == "insufficient" or reason or wishes_for_training(facts):
+    if state == "insufficient" or reason or wishes_for_training(facts) or judged(facts):
         return answer("yes", reason or "prompting is not enough, or training is asked for", rows=rows)
     return answer("no", "nothing to learn from yet, and prompting is untried", rows=rows)
 

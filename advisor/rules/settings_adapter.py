@@ -9,17 +9,28 @@ from ftc.advisor.sheet import Sheet
 from ftc.advisor.values import Setting
 
 RANKS = (16, 32, 64, 128, 256)
-CPU_RANK = 16
+LEAST_RANK = 8
 
 
 def has_adapter(sheet: Sheet) -> bool:
     return sheet.adapter in ("lora", "qlora")
 
 
+def holds(sheet: Sheet, rank: int) -> bool:
+    """True where adapters of `rank` hold what there is to learn."""
+    if sheet.objective != "sft":
+        return sheet.objective != "cpt"
+    learned = reading.completion_tokens(sheet.facts) * useful_epochs(sheet.facts)
+    return learned <= lora_parameters(sheet.model, rank)
+
+
 def rank(sheet: Sheet) -> Setting | None:
     """How wide the adapter is."""
     if not has_adapter(sheet):
         return None
+    if sheet.setup is not None and sheet.setup.lora_rank != sheet.values.get("lora.rank"):
+        because = "the least, to fit the memory; it still holds what there is to learn"
+        return Setting(value=sheet.setup.lora_rank, origin="", low=1, high=256, because=because)
     if sheet.objective == "cpt":
         return Setting(value=256, origin="", low=64, high=256, because="continued pre-training changes much")
     if sheet.objective in ("grpo", "rloo", "dpo", "kto", "reward"):
