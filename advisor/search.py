@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from ftc.advisor import reading
@@ -46,6 +47,7 @@ ON_POLICY = ("grpo", "rloo")
 TOKENS_A_PASS = 8192  # of one micro-batch: beyond, memory grows and speed does not (rates of large products are flat)
 LEAST_LENGTH = 0.5  # of the p99 length: shorter, and too many rows lose their end
 UNIFIED_SHARE = 0.75  # of a unified memory that the GPU may wire. Source: Apple, recommendedMaxWorkingSetSize
+LEAST_SECONDS = 20.0  # of any stage: importing the training stack. Source: measured, trl 1.16 and torch 2.13, warm cache
 HEADROOM_GIB = 1.5  # of a card kept free for a screen, another process, an unlucky allocator; a rule of thumb
 BYTES_4BIT = 0.52  # a parameter, with its share of scales. Source: QLoRA, arXiv 2305.14314, section 3
 NOMINAL = 1.045  # GB on the box to GiB that the driver shows: 24 to 23.5 and less, 80 to 79.1
@@ -67,6 +69,10 @@ PUBLISHED_FLOOR_GB = (
     (3e9, 3.5, 8.0), (8e9, 6.0, 19.0), (1.4e10, 8.5, 33.0), (3.2e10, 26.0, 76.0), (7e10, 41.0, 164.0),
     (4.05e11, 237.0, 950.0),
 )  # fmt: skip
+
+
+_memory = lru_cache(maxsize=16384)(memory)  # what-ifs ask for the same setups again
+_duration = lru_cache(maxsize=16384)(duration)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +156,7 @@ def promising(
 
 def _could_hold(machine: Machine, adapter: Adapter, model: Architecture) -> bool:
     """True unless the weights alone, spread over all devices, are more than there is."""
-    bytes_each = BYTES_4BIT if adapter == "qlora" else 2.0
+    bytes_each = {"qlora": BYTES_4BIT, "full": 6.0}.get(adapter, 2.0)  # full: bf16 weights and gradients, 8-bit states
     return model.parameters * bytes_each / 2**30 <= usable_gib(machine) * machine.devices
 
 
@@ -161,14 +167,14 @@ def _speed(machine: Machine) -> float:
 
 
 def _price_of_work(machine: Machine) -> float:
-    """USD for a fixed amount of arithmetic at peak speed: orders machines by what a run on them costs at best."""
-    return machine.usd_per_hour / _speed(machine)
+    """USD for a fixed amount of arithmetic at peak speed, and some minutes besides: the order of what runs cost."""
+    return machine.usd_per_hour * (1 / _speed(machine) + 1e-4)
 
 
 def _cannot_beat(facts: Facts, chosen: Option, machine: Machine, adapter: Adapter, model: Architecture) -> bool:
     """True where even at peak speed this machine is no cheaper (or, for a fast goal, no faster) than what is found."""
     flops = sum(_least_flops(each, adapter, model) for each in chosen.stages)
-    hours = flops / (_speed(machine) * 1e12) / 3600
+    hours = (flops / (_speed(machine) * 1e12) + LEAST_SECONDS * len(chosen.stages)) / 3600
     if facts.spec.goal.quality == "fast":
         return hours >= _hours(chosen)
     usd = chosen.candidate.usd.likely if chosen.candidate.usd else 0.0
@@ -369,13 +375,13 @@ def fit_stage(
             break
     if found:
         return min(found, key=lambda each: each.time.hours.likely)
-    smallest = replace(_most_frugal(sheet), micro_batch=1)
-    smallest = replace(smallest, grad_accum=_accumulation(sheet, smallest))
+    smallest = _most_frugal(sheet)
+    smallest = replace(smallest, grad_accum=_accumulation(sheet, smallest, 1))
     return Fit(
         sheet=sheet,
         setup=smallest,
-        memory=memory(smallest, machine.device),
-        time=duration(smallest, machine.device, workload(sheet)),
+        memory=_memory(smallest, machine.device),
+        time=_duration(smallest, machine.device, workload(sheet)),
         fits=False,
     )
 
@@ -387,15 +393,16 @@ def _stage_adapter(objective: Objective, adapter: Adapter) -> Adapter:
 def first_values(sheet: Sheet) -> Sheet:
     """The sheet with everything settled that memory and time depend on."""
     values: dict[str, Scalar] = {}
+    filling = replace(sheet, values=values)  # sees each value as soon as it is there
     overrides = sheet.facts.spec.overrides
     for rule in SETTINGS_FIRST:
         if rule.name in overrides:
             values[rule.name] = overrides[rule.name]
             continue
-        filled = rule.fill(replace(sheet, values=values))
+        filled = rule.fill(filling)
         if filled is not None:
             values[rule.name] = filled.value
-    return replace(sheet, values=values)
+    return filling
 
 
 def workload(sheet: Sheet) -> Workload:
@@ -424,11 +431,10 @@ def _ladder(sheet: Sheet) -> Iterator[Setup]:
         for optimizer in _optimizers(sheet):
             for sharding in _shardings(sheet):
                 for checkpointing in _checkpointings(sheet):
-                    setup = _setup(sheet, length, optimizer, sharding, checkpointing)
-                    yield replace(setup, lora_rank=rank)
+                    yield _setup(sheet, rank, length, optimizer, sharding, checkpointing)
     if _may_offload(sheet):
         rank, length = _ranks_and_lengths(sheet)[0]
-        yield replace(_setup(sheet, length, "adamw", "fsdp", "full"), lora_rank=rank, offload="all")
+        yield replace(_setup(sheet, rank, length, "adamw", "fsdp", "full"), offload="all")
 
 
 def _may_offload(sheet: Sheet) -> bool:
@@ -475,7 +481,9 @@ def _checkpointings(sheet: Sheet) -> tuple[Checkpointing, ...]:
     return ("none", "full")
 
 
-def _setup(sheet: Sheet, length: int, optimizer: str, sharding: Sharding, checkpointing: Checkpointing) -> Setup:
+def _setup(
+    sheet: Sheet, rank: int, length: int, optimizer: str, sharding: Sharding, checkpointing: Checkpointing
+) -> Setup:
     """One rung of the ladder, with a micro-batch of one."""
     numbers = precision(sheet.device)
     on_policy = sheet.objective in ON_POLICY
@@ -485,7 +493,7 @@ def _setup(sheet: Sheet, length: int, optimizer: str, sharding: Sharding, checkp
         objective=sheet.objective,
         adapter=sheet.adapter,
         seq_len=_prompt_length(sheet, length) if on_policy else length,
-        lora_rank=int(sheet.number("lora.rank", 16)),
+        lora_rank=rank,
         lora_targets=str(sheet.values.get("lora.targets", "all-linear")),
         weights="fp32" if numbers == "fp16" and sheet.adapter == "full" else numbers,  # type: ignore[arg-type]
         compute=numbers,  # type: ignore[arg-type]
@@ -542,9 +550,9 @@ def _batches(sheet: Sheet, setup: Setup) -> list[int]:
     return [2**power for power in range(most.bit_length() - 1, -1, -1) if 2**power >= least] or [least]
 
 
-def _accumulation(sheet: Sheet, setup: Setup) -> int:
+def _accumulation(sheet: Sheet, setup: Setup, micro_batch: int) -> int:
     devices = setup.devices * setup.nodes
-    return max(1, round(sheet.number("effective_batch", 16) / (setup.micro_batch * devices)))
+    return max(1, round(sheet.number("effective_batch", 16) / (micro_batch * devices)))
 
 
 def _fetched(time: TimeEstimate, setup: Setup, sheet: Sheet) -> TimeEstimate:
@@ -567,9 +575,9 @@ def _largest_batch(setup: Setup, sheet: Sheet, room: float) -> Fit | None:
     low, high, held = 0, len(batches) - 1, None
     while low <= high:  # memory grows with the micro-batch
         middle = (low + high) // 2 if held is not None or low else low
-        tried = replace(setup, micro_batch=batches[middle])
-        tried = replace(tried, grad_accum=_accumulation(sheet, tried))
-        need = memory(tried, device)
+        micro_batch = batches[middle]
+        tried = replace(setup, micro_batch=micro_batch, grad_accum=_accumulation(sheet, setup, micro_batch))
+        need = _memory(tried, device)
         host = sheet.machine.host_memory_gib
         if need.fits(room) and (tried.offload == "none" or (host is not None and need.host.high <= host)):
             held, high = (tried, need), middle - 1
@@ -577,5 +585,5 @@ def _largest_batch(setup: Setup, sheet: Sheet, room: float) -> Fit | None:
             low = middle + 1
     if held is None:
         return None
-    time = _fetched(duration(held[0], device, workload(sheet)), held[0], sheet)
+    time = _fetched(_duration(held[0], device, workload(sheet)), held[0], sheet)
     return Fit(sheet=sheet, setup=held[0], memory=held[1], time=time, fits=True)
