@@ -19,7 +19,6 @@ SECRET = re.compile(
     r"|xox[abpr]-[A-Za-z0-9-]{10,}|AIza[0-9A-Za-z_-]{35})"
 )
 _INDEX = re.compile(r"\.(\d+)(?=\.|\[|$)")
-_LAST_PART = re.compile(r"(\.[^.\[\]]*|\[\d+\]|^[^.\[\]]+)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +47,7 @@ class Positions:
             found = self.places.get(at)
             if found is not None:
                 return found.value if found.leaf and at == wanted and not at_key else found.key
-            at = _LAST_PART.sub("", at)
+            at = at[: max(at.rfind("."), at.rfind("["), 0)]
         return None
 
     def locate(self, diagnostic: Diagnostic) -> Diagnostic:

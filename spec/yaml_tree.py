@@ -192,6 +192,9 @@ def _syntax(error: object, lines: list[str]) -> Diagnostic:
         line, column = opened.line, opened.column
         message = f"what opens here with {lines[line][column : column + 1]} is not closed"
         fix = "add the closing bracket or quote"
+    if line >= len(lines) or (line == len(lines) - 1 and not lines[line]):  # past the end: its last words are shown
+        line = max((index for index, each in enumerate(lines) if each.strip()), default=0)
+        column = max(len(lines[line].rstrip()) - 1, 0)
     return Diagnostic(code="S105", message=message, fix=fix, line=line + 1, column=column + 1, length=1)
 
 
@@ -217,6 +220,10 @@ def _words(problem: str, text: str, column: int) -> tuple[str, str]:
             "this line does not fit the indentation of the lines above",
             "indent keys of one mapping by the same blanks",
         )
+    if problem.startswith("did not find expected node content"):
+        if not text.strip():
+            return "the file ends where a value should stand: a bracket is not closed", "add the closing bracket"
+        return "no value can start here: a bracket is not closed, or closed twice", "close each { and [ once"
     if problem.startswith("found unknown escape character"):
         return (
             "a backslash inside double quotes starts an escape, and this one is unknown",
