@@ -47,7 +47,9 @@ ON_POLICY = ("grpo", "rloo")
 TOKENS_A_PASS = 8192  # of one micro-batch: beyond, memory grows and speed does not (rates of large products are flat)
 LEAST_LENGTH = 0.5  # of the p99 length: shorter, and too many rows lose their end
 UNIFIED_SHARE = 0.75  # of a unified memory that the GPU may wire. Source: Apple, recommendedMaxWorkingSetSize
-LEAST_SECONDS = 20.0  # of any stage: importing the training stack. Source: measured, trl 1.16 and torch 2.13, warm cache
+LEAST_SECONDS = (
+    20.0  # of any stage: importing the training stack. Source: measured, trl 1.16 and torch 2.13, warm cache
+)
 HEADROOM_GIB = 1.5  # of a card kept free for a screen, another process, an unlucky allocator; a rule of thumb
 BYTES_4BIT = 0.52  # a parameter, with its share of scales. Source: QLoRA, arXiv 2305.14314, section 3
 NOMINAL = 1.045  # GB on the box to GiB that the driver shows: 24 to 23.5 and less, 80 to 79.1
@@ -562,7 +564,9 @@ def _fetched(time: TimeEstimate, setup: Setup, sheet: Sheet) -> TimeEstimate:
     moved = 2 * setup.architecture.parameters * BYTES_4BIT / (setup.devices * setup.nodes)
     more = time.steps * setup.grad_accum * moved / (sheet.device.link_gb_s * 1e9) / 3600
     hours = time.hours
-    wider = Estimate(low=hours.low, likely=hours.likely + more, high=hours.high + 2 * more, unit="h", source=hours.source)
+    wider = Estimate(
+        low=hours.low, likely=hours.likely + more, high=hours.high + 2 * more, unit="h", source=hours.source
+    )
     return replace(time, hours=wider, parts_hours={**time.parts_hours, "offload": more})
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ftc.advisor.decide import settle
+from ftc.advisor.decide import decide
 from ftc.advisor.observe import observe
 from ftc.advisor.values import Facts, Verdict
 from ftc.spec.diagnostics import errors

@@ -16,6 +16,7 @@ from ftc.advisor.rules import (
     gates,
     labels,
     need,
+    outcome,
     warnings_data,
     warnings_fit,
     warnings_method,
@@ -31,7 +32,7 @@ from ftc.advisor.rules.finding import HEADINGS, THUMB
 from ftc.advisor.sheet import Sheet
 from ftc.advisor.values import Facts, Finding, Setting
 
-Kind = Literal["step", "warning", "setting"]
+Kind = Literal["step", "outcome", "warning", "setting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,13 @@ class Rule:
             raise TypeError(f"{self.code} gave no answer")
         return self._signed(found)
 
+    def sign(self, *seen: object) -> Finding:
+        """What an outcome says of what it is shown."""
+        found = self.function(*seen)
+        if not isinstance(found, Finding):
+            raise TypeError(f"{self.code} said nothing")
+        return self._signed(found)
+
     def raised(self, choice: Choice) -> Finding | None:
         """The warning, where there is one."""
         found = self.function(choice)
@@ -72,7 +80,7 @@ class Rule:
         return replace(
             found,
             code=self.code,
-            question=self.title if self.kind == "step" else found.question,
+            question=self.title if self.kind in ("step", "outcome") else "",
             flag=self.name if self.kind == "warning" else "",
             evidence=evidence,
             rule_of_thumb=thumb,
@@ -124,6 +132,10 @@ STEPS: tuple[Rule, ...] = (
     _step("M125", feedback.stage_after),
     _step("M130", labels.full_updates),
 )
+
+GIVEN = Rule(code="M190", function=outcome.given, kind="outcome")
+LEARNS = Rule(code="M191", function=outcome.something_to_learn_from, kind="outcome")
+FITS = Rule(code="F210", function=outcome.fits, kind="outcome")
 
 WARNINGS: tuple[Rule, ...] = (
     *(_warning(*line) for line in warnings_method.TABLE),
@@ -187,4 +199,4 @@ SETTINGS_AFTER: tuple[Rule, ...] = (
 )
 
 SETTINGS = SETTINGS_FIRST + SETTINGS_AFTER
-RULES: tuple[Rule, ...] = STEPS + WARNINGS + SETTINGS
+RULES: tuple[Rule, ...] = (*STEPS, GIVEN, LEARNS, FITS, *WARNINGS, *SETTINGS)

@@ -85,7 +85,9 @@ def too_few_examples(choice: Choice) -> Finding | None:
     classes = facts.profile.demonstrations.classes if facts.profile.demonstrations else ()
     thin = [label for label, count in classes if count < ROWS_A_CLASS]
     if thin:
-        return warn(f"{len(thin)} classes have fewer than {ROWS_A_CLASS} rows: {', '.join(thin[:3])}", classes=len(thin))
+        return warn(
+            f"{len(thin)} classes have fewer than {ROWS_A_CLASS} rows: {', '.join(thin[:3])}", classes=len(thin)
+        )
     groups = reading.groups(facts)
     if has(facts, "tenant-isolation") and groups and rows / groups < NORMAL_FROM / 5:
         return warn(f"{rows / groups:.0f} rows a tenant: too few for an adapter of its own", groups=groups)
@@ -295,7 +297,9 @@ def annotation_cost(choice: Choice) -> Finding | None:
         return warn(f"people's judgements: about ${a_comparison:.2f} a comparison")
     if has(facts, "wants-ppo") and reading.pairs(facts) < COMPARISONS_GOOD and kind != "reward-model":
         more = COMPARISONS_GOOD - reading.pairs(facts)
-        return warn(f"a reward model would take {more:,} more comparisons, about ${more * a_comparison:,.0f}", more=more)
+        return warn(
+            f"a reward model would take {more:,} more comparisons, about ${more * a_comparison:,.0f}", more=more
+        )
     subjective = facts.spec.goal.task in ("tone", "chat", "safety", "generation")
     if choice.method == "needs-data" and subjective and not has(facts, "teacher-allowed"):
         return warn(f"{PAIRS_FROM} comparisons take about ${PAIRS_FROM * a_comparison:,.0f} of people's time")

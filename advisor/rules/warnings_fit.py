@@ -134,7 +134,9 @@ def fused_loss(choice: Choice) -> Finding | None:
     logits = tokens * setup.architecture.vocab_size * LOGITS_BYTES / 2**30
     if logits < LOGITS_SHARE * room:
         return None
-    return warn(f"unfused logits would take {logits:.1f} GiB of {room:.0f}: the loss is made in chunks", gib=round(logits, 2))
+    return warn(
+        f"unfused logits would take {logits:.1f} GiB of {room:.0f}: the loss is made in chunks", gib=round(logits, 2)
+    )
 
 
 def small_batch(choice: Choice) -> Finding | None:
@@ -161,7 +163,9 @@ def small_batch(choice: Choice) -> Finding | None:
     if setup.micro_batch <= 2 and setup.grad_accum > 1:
         return warn(said, micro_batch=setup.micro_batch)
     if device.kind == "cuda" and device.memory_gib < SMALL_CARD_GIB and choice.model.parameters >= LARGE_MODEL:
-        return warn(f"{said}; on {device.memory_gib:.0f} GiB start from one row and accumulate", micro_batch=setup.micro_batch)
+        return warn(
+            f"{said}; on {device.memory_gib:.0f} GiB start from one row and accumulate", micro_batch=setup.micro_batch
+        )
     return None
 
 

@@ -69,7 +69,9 @@ def rag_for_facts(choice: Choice) -> Finding | None:
         return warn("retrieval for what changes, training only for how it is said")
     if has(facts, "retrieval-available", "citations"):
         return warn("train on rows that hold the retrieved passages, as they will be at run time")
-    if choice.trains and (goal.task in ("qa", "domain-adaptation") or (goal.knowledge == "slow" and goal.task in FACT_TASKS)):
+    if choice.trains and (
+        goal.task in ("qa", "domain-adaptation") or (goal.knowledge == "slow" and goal.task in FACT_TASKS)
+    ):
         return warn(f"{goal.task}: facts from an index outlast facts in the weights")
     if choice.trains and reading.has_documents(facts) and choice.method != "cpt+sft":
         return warn("the documents are not trained on: put them in an index")
@@ -96,7 +98,9 @@ def hallucination_risk(choice: Choice) -> Finding | None:
     facts = choice.facts
     task = facts.spec.goal.task
     if has(facts, "no-hallucination"):
-        return warn("no method promises that nothing is invented: ground answers, let the model abstain, check a sample")
+        return warn(
+            "no method promises that nothing is invented: ground answers, let the model abstain, check a sample"
+        )
     if gap_in_facts(facts):
         return warn("answers need a source: training on unknown facts would raise invention")
     if task in ("qa", "domain-adaptation", "new-language") and choice.trains:

@@ -54,7 +54,9 @@ def privacy(choice: Choice) -> Finding | None:
     found = facts.profile.personal_data
     if contains(facts, "phi", "pii"):
         said = " and ".join(facts.spec.data.contains)
-        return warn(f"{said}: de-identify, deduplicate, at most three passes, probe for memorised rows, guard the adapter")
+        return warn(
+            f"{said}: de-identify, deduplicate, at most three passes, probe for memorised rows, guard the adapter"
+        )
     if found:
         kinds = ", ".join(f"{kind} in {rows:,} rows" for kind, rows in sorted(found.items()))
         return warn(f"personal data found ({kinds}): remove it, or treat the adapter as you treat the data")

@@ -1,0 +1,111 @@
+"""The decision proper: walk the tree, then find the first model and adapter that memory, time and money allow.
+
+Pure, deterministic and cheap enough to be taken again for every what-if. What is only worth showing once (alternatives,
+warnings, flips) is `decide.py`'s business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ftc.advisor import reading
+from ftc.advisor.model_choice import ranked
+from ftc.advisor.reading import has
+from ftc.advisor.rules.choice import Shortfall
+from ftc.advisor.rules.need import PILOT_FROM
+from ftc.advisor.rules.registry import FITS, GIVEN, LEARNS
+from ftc.advisor.search import Option, best, method_of
+from ftc.advisor.tree import walk
+from ftc.advisor.values import Adapter, Architecture, Facts, Finding
+
+LIGHT: tuple[Adapter, ...] = ("lora", "qlora")
+# The adapters of a family, best first; what is not here trains nothing.
+ADAPTERS: dict[str, tuple[Adapter, ...]] = {
+    "adapter": LIGHT, "full": ("full", "lora", "qlora"), "cpt+sft": ("full", "lora"), "dpo": LIGHT, "kto": LIGHT,
+    "sft+dpo": LIGHT, "rlhf": LIGHT, "grpo": LIGHT,
+}  # fmt: skip
+# What a method that the spec names may be carried out with.
+NAMED: dict[str, tuple[str, tuple[Adapter, ...]]] = {
+    "sft-full": ("full", ("full",)), "sft-lora": ("adapter", ("lora",)), "sft-qlora": ("adapter", ("qlora",)),
+    **{family: (family, ADAPTERS[family]) for family in ("cpt+sft", "dpo", "kto", "sft+dpo", "rlhf", "grpo")},
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """The decision proper: the method on its machine, or a leaf that trains nothing, and the way there."""
+
+    method: str
+    adapter: Adapter
+    model: Architecture | None
+    option: Option | None
+    misses: tuple[Option, ...]  # what was tried on the model that was asked for, and did not fit
+    short: frozenset[Shortfall]
+    trace: tuple[Finding, ...]
+    reason: str
+
+
+def settle(facts: Facts) -> Settled:
+    """The method, and the setup that carries it out."""
+    leaf, trace = walk(facts)
+    family, adapters = leaf.family, ADAPTERS.get(leaf.family, ())
+    if has(facts, "full-only") and adapters:
+        adapters = ("full",)
+    method = facts.spec.method
+    if method != "auto":
+        would = {"adapter": "sft-lora", "full": "sft-full"}.get(family, family)
+        trace += (GIVEN.sign(facts, would),)
+        family, adapters = NAMED.get(method, (method, ()))
+        lack = LEARNS.sign(facts, method)
+        if lack.answer == "no":
+            return _leaf("needs-data", (*trace, lack))
+    if not adapters:
+        return _leaf(family, trace)
+    return _fitted(facts, family, adapters, trace)
+
+
+def _leaf(method: str, trace: tuple[Finding, ...]) -> Settled:
+    return Settled(
+        method=method, adapter="none", model=None, option=None, misses=(), short=frozenset(), trace=trace,
+        reason=trace[-1].answer,
+    )  # fmt: skip
+
+
+def _fitted(facts: Facts, family: str, adapters: tuple[Adapter, ...], trace: tuple[Finding, ...]) -> Settled:
+    """The first model and adapter that can be run; what else the family falls back to; or infeasible."""
+    models = ranked(facts)
+    misses: list[Option] = []
+    for model in models:
+        for adapter in adapters:
+            found = best(facts, method_of(family, adapter), adapter, (model,), facts.machines)
+            if found is not None and not found.short:
+                return _run(found, model, tuple(misses), trace)
+            if found is not None and model is models[0]:
+                misses.append(found)
+    if family == "cpt+sft" and facts.spec.method == "auto" and reading.demonstrations(facts) >= PILOT_FROM:
+        return _fitted(facts, "adapter", adapters if adapters == ("full",) else LIGHT, trace)
+    closest = nearest(misses)
+    step = FITS.sign(None, closest.candidate if closest else None)
+    return Settled(
+        method="infeasible", adapter="none", model=models[0] if models else None, option=None, misses=tuple(misses),
+        short=closest.short if closest else frozenset(), trace=(*trace, step), reason=step.answer,
+    )  # fmt: skip
+
+
+def nearest(misses: list[Option] | tuple[Option, ...]) -> Option | None:
+    """The miss that lacks least; of those, the last that was tried, which asks for least."""
+    return min(reversed(misses), key=lambda each: len(each.short), default=None)
+
+
+def _run(found: Option, model: Architecture, misses: tuple[Option, ...], trace: tuple[Finding, ...]) -> Settled:
+    closest = nearest(misses)
+    return Settled(
+        method=found.candidate.method,
+        adapter=found.candidate.adapter,
+        model=model,
+        option=found,
+        misses=misses,
+        short=frozenset(lack for each in misses for lack in each.short),
+        trace=(*trace, FITS.sign(found.candidate, closest.candidate if closest else None)),
+        reason=trace[-1].answer,
+    )
