@@ -1,0 +1,35 @@
+"""The one textual app: two themes and a first screen. Everything else is the screens'.
+
+Importing textual takes 200 ms, so only the commands that open a screen import this module, and only when they do.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import ClassVar
+
+from textual.app import App
+from textual.screen import Screen
+
+from ftc.screens.themes import DARK, LIGHT, for_terminal
+
+
+class FtcApp(App[int]):
+    """Shows one screen; its result is the exit code."""
+
+    CSS_PATH = "ftc.tcss"
+    TITLE = "ftc"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (110, "-wide")]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (32, "-tall")]
+
+    def __init__(self, first: Screen[int]) -> None:
+        super().__init__()
+        self._first = first
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = for_terminal(os.environ)
+
+    def get_default_screen(self) -> Screen[int]:
+        """The screen that the command asked for stands at the bottom, so that leaving it leaves the app."""
+        return self._first

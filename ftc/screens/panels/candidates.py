@@ -1,0 +1,141 @@
+"""The ways to do it, as a table: memory as a bar against the card, time, money, quality, each with its range below,
+and why those that lost lost. Those that nothing beats in every respect (the Pareto front) carry a mark."""
+
+from __future__ import annotations
+
+from ftc.advisor.values import Candidate, Verdict
+from ftc.screens.figures import BAD, DIM, GOOD, MOVED, STRONG, Parts, against, cut, ordinal, span
+from ftc.screens.panels.item import Cells, Item, lines, moved, wrapped
+from ftc.views.numbers import duration, gib, money
+
+CHOSEN, FRONT, OTHER, OUT = "▶", "◆", "·", "✗"
+LEGEND = f"{CHOSEN} chosen  {FRONT} on the Pareto front  {OUT} cannot be run"
+METHOD, MEMORY, TIME, MONEY, QUALITY = 10, 10, 10, 10, 4  # widths of the columns, in characters
+
+
+def rows(verdict: Verdict) -> list[Candidate]:
+    """The chosen one first, then what could be run by quality, then what could not."""
+    others = [each for each in verdict.alternatives if each is not verdict.chosen]
+    others.sort(key=lambda each: (not each.feasible, not each.pareto, -each.quality))
+    return [*([verdict.chosen] if verdict.chosen else []), *others]
+
+
+def ident(candidate: Candidate) -> str:
+    """What names a candidate within a verdict."""
+    return f"candidate:{candidate.method}:{candidate.model}:{machine_of(candidate)}"
+
+
+def machine_of(candidate: Candidate) -> str:
+    """`2 x RTX 4090`, empty where it needs no machine."""
+    machine = candidate.machine
+    return f"{machine.devices} x {machine.device.name}" if machine else ""
+
+
+def whose(candidate: Candidate) -> str:
+    """`yours`, or the cloud and the instance."""
+    machine = candidate.machine
+    if machine is None:
+        return ""
+    return f"{machine.offer.cloud} {machine.offer.instance}" if machine.offer else "yours"
+
+
+def cells(verdict: Verdict) -> dict[str, tuple[str, ...]]:
+    """Method, memory, time and money of each, as text."""
+    return {ident(each): (*_first(each), str(each.feasible), str(each is verdict.chosen)) for each in rows(verdict)}
+
+
+def head(width: int) -> Parts:
+    """The titles of the columns."""
+    bar = _bar_width(width)
+    return [
+        ("  " + "method".ljust(METHOD), DIM),
+        ("memory, GiB of card".ljust(bar + 1 + MEMORY), DIM),
+        ("time".ljust(TIME) + "money".ljust(MONEY) + "qual", DIM),
+    ]
+
+
+def items(verdict: Verdict, was: Cells | None, width: int) -> list[Item]:
+    """One item a candidate, two or three lines each."""
+    every = rows(verdict)
+    places = _places(every)
+    return [_item(each, verdict, was, width, places.get(ident(each), "")) for each in every]
+
+
+def _places(every: list[Candidate]) -> dict[str, str]:
+    """`1st`, `2nd` by expected quality among those that train; equal quality, equal place."""
+    values = sorted({each.quality for each in every if each.memory}, reverse=True)
+    return {ident(each): ordinal(values.index(each.quality) + 1) for each in every if each.memory}
+
+
+def _bar_width(width: int) -> int:
+    return max(min(width - 2 - METHOD - 1 - MEMORY - TIME - MONEY - QUALITY, 24), 4)
+
+
+def _first(each: Candidate) -> tuple[str, str, str, str]:
+    """The likely values."""
+    memory, machine = each.memory, each.machine
+    return (
+        each.method,
+        f"{memory.device.likely:.1f}/{machine.device.memory_gib:.0f}" if memory and machine else "",
+        duration(each.time.hours.likely) if each.time else "",
+        money(each.usd.likely) if each.usd else "",
+    )
+
+
+def _second(each: Candidate) -> tuple[str, str, str]:
+    """The ranges behind them, without the unit that stands above."""
+    memory = each.memory.device if each.memory else None
+    return (
+        f"{memory.low:.1f}-{memory.high:.1f}" if memory else "",
+        _bare(span(each.time.hours, duration), _first(each)[2]) if each.time else "",
+        span(each.usd, money) if each.usd and each.usd.high > 0 else "",
+    )
+
+
+def _bare(around: str, likely: str) -> str:
+    unit = likely.rpartition(" ")[2]
+    return around.removesuffix(f" {unit}") if around.count(" ") == 1 else around.replace(" ", "")
+
+
+def _item(each: Candidate, verdict: Verdict, was: Cells | None, width: int, place: str) -> Item:
+    chosen = each is verdict.chosen
+    sign = CHOSEN if chosen else OUT if not each.feasible else FRONT if each.pareto else OTHER
+    sign_style = GOOD if chosen else BAD if not each.feasible else GOOD if each.pareto else DIM
+    first, before = _first(each), was.get(ident(each)) if was is not None else None
+
+    def styled(index: int, plain: str = "") -> str:
+        return MOVED if was is not None and (before is None or before[index] != first[index]) else plain
+
+    name = styled(0, STRONG if chosen else "")
+    changed = was is not None and moved(first, before[:4] if before else None)
+    top: Parts = [(f"{sign} ", sign_style), (cut(first[0], METHOD - 1).ljust(METHOD), name)]
+    bar = _bar_width(width)
+    if each.memory and each.machine:
+        top += [*against(each.memory.device, each.machine.device.memory_gib, bar), (" ", "")]
+        top += [
+            (first[1].ljust(MEMORY), styled(1)),
+            (first[2].ljust(TIME), styled(2)),
+            (first[3].ljust(MONEY), styled(3)),
+            (place + (" ◂" if changed and len(place) <= QUALITY - 2 else ""), DIM),
+        ]
+    low_memory, low_time, low_money = _second(each)
+    under: Parts = []
+    if each.memory:
+        what = cut(_where(each), METHOD + bar)
+        under = [(f"  {what.ljust(METHOD + bar + 1)}{low_memory.ljust(MEMORY)}", DIM)]
+        under.append((f"{low_time.ljust(TIME)}{low_money}", DIM))
+    if not each.memory:
+        return Item(id=ident(each), content=lines(*_in_words(top, each.why_not, width)))
+    why = wrapped(each.why_not, width - 1, [("  ", "")], DIM if each.feasible else BAD, most=2)
+    return Item(id=ident(each), content=lines(top, under, *why))
+
+
+def _in_words(top: Parts, why: str, width: int) -> list[Parts]:
+    """What has no price says why, beside its name."""
+    body = wrapped(why or "no training: no price", width - 1, [(" " * (2 + METHOD), "")], most=2)
+    return [[*top, body[0][-1]], *body[1:]]
+
+
+def _where(each: Candidate) -> str:
+    """The model without its owner, and the machine, as far as there is room."""
+    return f"{each.model.rpartition('/')[2]} on {machine_of(each)}" if each.machine else each.model
