@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ftc.spec.diagnostics import Diagnostic
 from ftc.spec.language import Json, all_keys, resolve, shapes, spec_schema, types, words
 from ftc.spec.suggest import closest
+from ftc.spec.synonyms import ANOTHER_KEY, ELSEWHERE, SYNONYMS
 from ftc.spec.yaml_text import slug, yaml_text
 
 if TYPE_CHECKING:
@@ -22,106 +23,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 MOST_COMPLAINTS = 200  # about one file; a person reads the first few, corrects and checks again
-# What other tools call a thing, where spelling alone does not lead to our name for it.
-ELSEWHERE = {
-    "base_model": "model.base",
-    "model_name_or_path": "model.base",
-    "dataset": "data.demonstrations",
-    "datasets": "data.demonstrations",
-    "train": "data.demonstrations",
-    "train_file": "data.demonstrations",
-    "examples": "data.demonstrations",
-    "preferences": "data.feedback",
-    "eval": "data.evaluation",
-    "test": "data.evaluation",
-    "validation": "data.evaluation",
-    "val_set_size": "data.evaluation",
-    "reward_function": "data.reward",
-    "gpus": "hardware.gpus",
-    "gpu": "hardware.gpu",
-    "vram": "hardware.memory_gib",
-    "vram_gb": "hardware.memory_gib",
-    "memory_gb": "hardware.memory_gib",
-    "ram_gb": "hardware.host_memory_gib",
-    "dollars": "budget.usd",
-    "cost": "budget.usd",
-    "deadline": "budget.deadline_days",
-    "output": "deploy.target",
-    "lr": "overrides.learning_rate",
-    "learning_rate": "overrides.learning_rate",
-    "epochs": "overrides.epochs",
-    "num_epochs": "overrides.epochs",
-    "num_train_epochs": "overrides.epochs",
-    "lora_r": "overrides.lora.rank",
-    "r": "overrides.lora.rank",
-    "rank": "overrides.lora.rank",
-    "lora_alpha": "overrides.lora.alpha",
-    "lora_dropout": "overrides.lora.dropout",
-    "lora_target": "overrides.lora.targets",
-    "lora_target_modules": "overrides.lora.targets",
-    "lora": "overrides.lora.rank",
-    "beta": "overrides.dpo.beta",
-    "batch_size": "overrides.effective_batch",
-    "per_device_train_batch_size": "overrides.micro_batch",
-    "micro_batch_size": "overrides.micro_batch",
-    "gradient_accumulation_steps": "overrides.gradient_accumulation",
-    "gradient_checkpointing": "overrides.checkpointing",
-    "max_seq_length": "overrides.max_length",
-    "sequence_len": "overrides.max_length",
-    "cutoff_len": "overrides.max_length",
-    "lr_scheduler": "overrides.scheduler",
-    "lr_scheduler_type": "overrides.scheduler",
-    "optim": "overrides.optimizer",
-    "bf16": "overrides.dtype",
-    "fp16": "overrides.dtype",
-}
-# Words that are said under another key.
-ANOTHER_KEY = {
-    ("phi", "constraints"): "data: {contains: [phi]}",
-    ("pii", "constraints"): "data: {contains: [pii]}",
-    ("prompt-plateaued", "constraints"): "goal: {prompting: insufficient}",
-    ("prompting-insufficient", "constraints"): "goal: {prompting: insufficient}",
-}
 MOST_WORDS = 16  # of a closed list that a message spells out
-# What other tools call a word.
-SYNONYMS = {
-    "lora": "sft-lora",
-    "qlora": "sft-qlora",
-    "full": "sft-full",
-    "sft": "sft-lora",
-    "ppo": "rlhf",
-    "rlhf-ppo": "rlhf",
-    "cpt": "cpt+sft",
-    "classify": "classification",
-    "question-answering": "qa",
-    "json": "structured-output",
-    "translation": "generation",
-    "coding": "reasoning",
-    "code": "reasoning",
-    "math": "reasoning",
-    "maths": "reasoning",
-    "style": "tone",
-    "alpaca": "instruction",
-    "sharegpt": "chat",
-    "messages": "chat",
-    "conversation": "chat",
-    "conversations": "chat",
-    "dpo": "paired",
-    "pairs": "paired",
-    "preference": "preference-pairs",
-    "kto": "binary",
-    "thumbs": "binary",
-    "f1": "macro_f1",
-    "rouge": "rouge_l",
-    "hf": "transformers",
-    "huggingface": "transformers",
-    "llama.cpp": "gguf",
-    "best": "max",
-    "high": "max",
-    "onprem": "on-prem",
-    "hipaa": "phi",
-    "gdpr": "pii",
-}
 
 
 @cache

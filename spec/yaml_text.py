@@ -14,10 +14,11 @@ from typing import Any
 
 Json = Any  # a JSON value
 
+COMMENT_COLUMN = 34  # where remarks start, on lines that are short enough
 _PLAIN = re.compile(r"[A-Za-z0-9./_][A-Za-z0-9 ._/+-]*", re.ASCII)
 # Read as something else than text by one YAML version or the other.
 _NOT_TEXT = re.compile(
-    r"(?i)true|false|null|yes|no|on|off|y|n|[-+]?[.0-9][-+.0-9_e]*[kmbgt]?|0[xob][0-9a-f_]+|\d+-\d+-\d+.*|.* |.*\n",
+    r"(?i)true|false|null|yes|no|on|off|y|n|[-+]?[.0-9][-+.0-9_e:]*|0[xob][0-9a-f_]+|\d+-\d+-\d+.*|.* |.*\n",
     re.ASCII,
 )
 
@@ -43,6 +44,11 @@ def one_line(text: str, most: int = 100) -> str:
     line = "".join(char if char.isprintable() else " " for char in text[: 4 * most])
     line = " ".join(line.split())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def with_comment(entry: str, comment: str) -> str:
+    """An entry with a remark behind it, the remarks of a file in one column."""
+    return f"{entry.ljust(COMMENT_COLUMN)}  # {comment}" if comment else entry
 
 
 def slug(text: str) -> str:

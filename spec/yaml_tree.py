@@ -25,11 +25,12 @@ CORE_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where something stands; line and column count from 1. `length` stays on the first line."""
+    """Where something stands; line and column count from 1. `length` is 1 where it goes on in the next line."""
 
     line: int
     column: int
     length: int
+    whole: bool = True  # it ends on the line on which it starts
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,12 +46,16 @@ class Node:
     plain: bool = False  # written without quotes, so that it may be a number, a boolean or null
     entries: list[tuple[Node, Node]] = field(default_factory=list)
     items: list[Node] = field(default_factory=list)
+    flow: bool = False  # written in brackets
+    last_line: int = 1  # on which its own text ends; comments after it do not count
     size: int = 1
     height: int = 1
 
     def take(self, *inner: Node) -> None:
         """Count `inner` in."""
         self.size += sum(each.size for each in inner)
+        if not self.flow:
+            self.last_line = max(self.last_line, *(each.last_line for each in inner))
         self.height = max(self.height, 1 + max(each.height for each in inner))
 
 
@@ -139,19 +144,21 @@ class _Builder:
             plain = event.implicit[0] and not event.style
             if event.tag is not None and event.tag.endswith(":str"):
                 plain = False
-            return Node(kind="scalar", place=_place(event), text=event.value, plain=plain)
+            return Node(kind="scalar", place=_place(event), text=event.value, plain=plain, last_line=_last_line(event))
         if isinstance(event, kinds.SequenceStartEvent):
-            node = Node(kind="sequence", place=_place(event))
+            node = Node(kind="sequence", place=_place(event), flow=bool(event.flow_style))
             while not isinstance(inner := next(self.events), kinds.SequenceEndEvent):
                 node.items.append(self.node(inner, depth + 1))
                 node.take(node.items[-1])
+            node.last_line = max(node.last_line, _last_line(inner) if node.flow else 1)
             return node
-        node = Node(kind="mapping", place=_place(event))
+        node = Node(kind="mapping", place=_place(event), flow=bool(getattr(event, "flow_style", False)))
         while not isinstance(inner := next(self.events), kinds.MappingEndEvent):
             key = self.node(inner, depth + 1)
             value = self.node(next(self.events), depth + 1)
             node.entries.append((key, value))
             node.take(key, value)
+        node.last_line = max(node.last_line, _last_line(inner) if node.flow else 1)
         return node
 
     def _alias(self, event: AliasEvent) -> Node:
@@ -171,7 +178,12 @@ def _place(event: Event) -> Place:
     if start is None or end is None:  # the parser always sets both
         return Place(line=1, column=1, length=1)
     length = end.column - start.column if start.line == end.line else 1
-    return Place(line=start.line + 1, column=start.column + 1, length=max(length, 1))
+    return Place(line=start.line + 1, column=start.column + 1, length=max(length, 1), whole=start.line == end.line)
+
+
+def _last_line(event: Event) -> int:
+    end = event.end_mark
+    return 1 if end is None else max(end.line + (1 if end.column else 0), _place(event).line)
 
 
 def _at(event: Event, code: str, message: str, fix: str) -> Diagnostic:

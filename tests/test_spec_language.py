@@ -15,13 +15,13 @@ from ruamel.yaml import YAML
 from ftc.advisor.overrides import ALLOWED
 from ftc.spec import model
 from ftc.spec.codes import CODES
-from ftc.spec.complaints import ANOTHER_KEY, ELSEWHERE, SYNONYMS
 from ftc.spec.language import all_keys, at, resolve, shapes, spec_schema, types, vocabulary, words
 from ftc.spec.load import load_text
 from ftc.spec.quantity import parse_quantity, write_quantity
 from ftc.spec.recognise import ROLES
 from ftc.spec.recognisers import BY_FORMAT
 from ftc.spec.suggest import closest, did_you_mean
+from ftc.spec.synonyms import ANOTHER_KEY, ELSEWHERE, SYNONYMS
 from ftc.spec.yaml_text import slug, yaml_text
 
 ROOT = Path(__file__).parents[1]
