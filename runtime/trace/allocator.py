@@ -19,6 +19,11 @@ LARGE_FROM = 10 << 20  # bytes; kMinLargeAlloc: from here on a segment of its ow
 LARGE_ROUND = 2 << 20  # bytes; kRoundLarge
 
 
+def rounded(size: int) -> int:
+    """A request as the allocator counts it."""
+    return max(ROUND, (size + ROUND - 1) // ROUND * ROUND)
+
+
 class OutOfMemoryError(MemoryError):
     """The device has no room for a segment even after every unused one was given back."""
 
@@ -46,27 +51,30 @@ class CachingAllocator:
         self._at: dict[int, _Block] = {}
         self._next_address = 0
 
-    def allocate(self, name: Hashable, size: int) -> None:
-        """Serve a request of `size` bytes."""
-        rounded = max(ROUND, (size + ROUND - 1) // ROUND * ROUND)
-        small = rounded <= SMALL
-        block = self._take(rounded, small) or self._segment(rounded, small)
-        remaining = block.size - rounded
+    def allocate(self, name: Hashable, size: int) -> int:
+        """Serve a request of `size` bytes; the bytes of the block it got, which is what counts as allocated."""
+        wanted = rounded(size)
+        small = wanted <= SMALL
+        block = self._take(wanted, small) or self._segment(wanted, small)
+        remaining = block.size - wanted
         if remaining >= ROUND if small else remaining > SMALL:
-            self._split(block, rounded)
+            self._split(block, wanted)
         self._used[name] = block
         self.allocated += block.size
         self.peak_allocated = max(self.peak_allocated, self.allocated)
+        return block.size
 
-    def free(self, name: Hashable) -> None:
-        """Give a request back to the cache."""
+    def free(self, name: Hashable) -> int:
+        """Give a request back to the cache; the bytes of its block."""
         block = self._used.pop(name)
-        self.allocated -= block.size
+        size = block.size
+        self.allocated -= size
         for neighbour in (block.before, block.after):
             if neighbour is not None and neighbour.free:
                 self._forget(neighbour)
                 block = self._merge(block, neighbour)
         self._remember(block)
+        return size
 
     def empty_cache(self) -> None:
         """Give unused segments back to the device."""

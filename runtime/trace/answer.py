@@ -6,11 +6,10 @@ goes through the model of the caching allocator for the reserved figure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from ftc.runtime.trace.allocator import ROUND, CachingAllocator
+from ftc.runtime.trace.allocator import CachingAllocator, rounded
 from ftc.runtime.trace.unroll import Block, Stretch
 
 GIB = 2**30
@@ -40,41 +39,35 @@ class Step:
     workspace: int  # bytes of cuBLAS workspace, for the forward and the backward thread
 
 
-def rounded(size: int) -> int:
-    """As the allocator counts it."""
-    return max(ROUND, (size + ROUND - 1) // ROUND * ROUND)
-
-
 class Replay:
-    """Walks through the step, adding up what is live by component, and feeding the allocator."""
+    """Walks through the step, adding up what is live by component, as the allocator counts it."""
 
-    def __init__(self, allocator: CachingAllocator | None) -> None:
+    def __init__(self, allocator: CachingAllocator) -> None:
         self.live = dict.fromkeys(COMPONENTS, 0)
-        self.total = 0
         self.allocator = allocator
         self.phases: list[Phase] = []
 
     def begin(self, name: str) -> None:
+        """What follows belongs to this phase."""
         if not self.phases or self.phases[-1].name != name:
-            self.phases.append(Phase(name, self.total, self.total, dict(self.live)))
+            now = self.allocator.allocated
+            self.phases.append(Phase(name, now, now, dict(self.live)))
 
     def play(self, events: Iterable[tuple[int, Block]], instance: int) -> None:
-        phase = self.phases[-1]
+        """One stretch. A block that is too small to split is counted whole: what was not asked for is overhead."""
+        phase, allocator, live = self.phases[-1], self.allocator, self.live
         for sign, block in events:
-            size = sign * rounded(block.size)
-            self.live[block.category] += size
-            self.total += size
-            if self.allocator is not None:
-                if sign > 0:
-                    self.allocator.allocate((id(block), instance), block.size)
-                else:
-                    self.allocator.free((id(block), instance))
-            if self.total > phase.peak:
-                phase.peak, phase.at_peak = self.total, dict(self.live)
-        phase.end = self.total
+            name = (id(block), instance)
+            counted = allocator.allocate(name, block.size) if sign > 0 else allocator.free(name)
+            asked = rounded(block.size)
+            live[block.category] += sign * asked
+            live["overhead"] += sign * (counted - asked)
+            if allocator.allocated > phase.peak:
+                phase.peak, phase.at_peak = allocator.allocated, dict(live)
+        phase.end = allocator.allocated
 
 
-def replay(step: Step, allocator: CachingAllocator | None) -> list[Phase]:
+def replay(step: Step, allocator: CachingAllocator) -> list[Phase]:
     """Set-up and two steps; the phases of the second."""
     run = Replay(allocator)
     run.begin("setup")

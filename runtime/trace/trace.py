@@ -19,7 +19,7 @@ from ftc.runtime.trace.tracker import Segment, Tracker
 MIB = 2**20
 
 
-def trace(request: Request, *, reserved: bool = True) -> dict[str, Any]:
+def trace(request: Request) -> dict[str, Any]:
     """Peak memory of one training step, by component and phase. GiB."""
     started = time.perf_counter()
     config = load_config(request.model)
@@ -39,12 +39,12 @@ def trace(request: Request, *, reserved: bool = True) -> dict[str, Any]:
         stretches = unroll.as_traced(segments)
     parameters = _trainables(built, depth if shallow else None)
     whole = _compose(request, stretches, parameters)
-    allocator = CachingAllocator() if reserved else None
+    allocator = CachingAllocator()
     phases = answer.replay(whole, allocator)
     peak = max(phases, key=lambda p: p.peak)
     return {
         "allocated_gib": peak.peak / answer.GIB,
-        "reserved_gib": allocator.peak_reserved / answer.GIB if allocator is not None else None,
+        "reserved_gib": allocator.peak_reserved / answer.GIB,
         "breakdown_gib": {name: peak.at_peak[name] / answer.GIB for name in answer.COMPONENTS},
         "peak_phase": peak.name,
         "timeline": [
@@ -123,5 +123,12 @@ def _compose(
         gradients=left,
         optimizer_first=unroll.as_traced(first),
         optimizer_later=unroll.as_traced(later),
-        workspace=0,
+        workspace=_workspace(request),
     )
+
+
+def _workspace(request: Request) -> int:
+    """cuBLAS's workspace, one for each thread that multiplies (aten/src/ATen/cuda/CublasHandlePool.cpp). Bytes."""
+    if request.cublas_workspace_mib is not None:
+        return int(request.cublas_workspace_mib * MIB)
+    return 4096 * 8 * 1024 if request.compute_capability >= 9.0 else 4096 * 2 * 1024 + 16 * 8 * 1024

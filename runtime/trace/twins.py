@@ -116,8 +116,8 @@ def _float_mask(mask: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
 
 
 def _softmax(func: Any, input: torch.Tensor, dim: int | None = None, *rest: Any, dtype: Any = None, **kw: Any) -> Any:
-    """On CUDA a 16-bit input is widened inside the kernel: no copy in, a 16-bit gradient out."""
-    if dtype is torch.float32 and input.dtype in HALF and dim is not None:
+    """On CUDA an fp16 input (not a bf16 one) is widened inside the kernel: no copy in, an fp16 gradient out."""
+    if dtype is torch.float32 and input.dtype == torch.float16 and dim is not None:
         return _WideningSoftmax.apply(input, dim)
     return func(input, dim, *rest, dtype=dtype, **kw)
 
@@ -132,7 +132,11 @@ class _WideningSoftmax(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
-        return torch.empty(grad.shape, dtype=ctx.dtype, device=grad.device), None
+        (out,) = ctx.saved_tensors
+        grad_input = torch.empty(grad.shape, dtype=ctx.dtype, device=grad.device)
+        product = grad * out  # host_softmax_backward's `tmp`
+        del product
+        return grad_input, None
 
 
 def _dropout(input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> torch.Tensor:
@@ -160,6 +164,12 @@ def efficient_scratch(args: Sequence[Any], _out: Any) -> list[int]:
     return [delta, batch * heads * _round_up(q_len, 64) * _round_up(width, 64) * 4]
 
 
+def softmax_scratch(args: Sequence[Any], _out: Any) -> list[int]:
+    """CUDA's softmax backward multiplies gradient and output before it reduces (SoftMax.cu, `grad * output`)."""
+    grad = args[0]
+    return [grad.numel() * grad.element_size()]
+
+
 def _round_up(value: int, to: int) -> int:
     return (value + to - 1) // to * to
 
@@ -168,6 +178,7 @@ def register_scratch(tracker: Tracker) -> None:
     """Tell the tracker of the memory that fused kernels take for themselves."""
     tracker.scratch(aten._scaled_dot_product_flash_attention_backward.default, flash_scratch)
     tracker.scratch(aten._scaled_dot_product_efficient_attention_backward.default, efficient_scratch)
+    tracker.scratch(aten._softmax_backward_data.default, softmax_scratch)
 
 
 # autocast_mode.h, AT_FORALL_FP32 and AT_FORALL_FP32_SET_OPT_DTYPE: what runs in fp32 on CUDA and not on the CPU.
