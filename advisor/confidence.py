@@ -10,6 +10,7 @@ from typing import Literal
 
 from ftc.advisor import reading
 from ftc.advisor.parameters import lora_parameters
+from ftc.advisor.rules.feedback import trainable_feedback
 from ftc.advisor.rules.labels import CAPACITY_RANK, useful_epochs
 from ftc.advisor.rules.need import NORMAL_FROM, PILOT_FROM, STYLE_FROM
 from ftc.advisor.search import hours_allowed, usable_gib
@@ -74,14 +75,16 @@ def _doubtful(facts: Facts, settled: Settled, asked: tuple[Question, ...]) -> st
     for enough in (PILOT_FROM, STYLE_FROM, NORMAL_FROM):
         if deciding and rows and abs(rows - enough) <= NEAR * enough:
             return f"{rows} demonstrations are near the step at {enough}, which is not a sharp one"
-    if settled.model is not None and "M130" in {step.code for step in settled.trace}:
+    weighed = facts.spec.method == "auto" and not reading.has(facts, "full-only") and settled.method.startswith("sft-")
+    if weighed and settled.model is not None and "M130" in {step.code for step in settled.trace}:
         learned = reading.completion_tokens(facts) * useful_epochs(facts)
         held = lora_parameters(settled.model, CAPACITY_RANK)
         if 0.5 <= learned / held <= 2:
             return "what there is to learn is about what adapters hold: either width of update may win"
     if settled.model is not None and not settled.model.exact:
         return f"the shape of {settled.model.id} is not known, only its size"
-    open_questions = [each for each in asked if settled.method in each.outcomes.values()]
+    plenty = rows >= NORMAL_FROM or bool(trainable_feedback(facts))
+    open_questions = [each for each in asked if not (plenty and each.key == "goal.prompting")]
     if open_questions:
         return f"an open question would change it: {open_questions[0].key}"
     if settled.misses and settled.option is not None and settled.model is not None:

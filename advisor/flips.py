@@ -41,7 +41,7 @@ def flips(facts: Facts, settled: Settled) -> tuple[Flip, ...]:
         if change.key in found:
             continue
         other = settle(change.facts)
-        if _same(settled, other):
+        if other.method == "infeasible" or _same(settled, other):
             continue
         found[change.key] = Flip(change=change.change, to=_label(settled, other), key=change.key, value=change.value)
     ordered = list(found.values())

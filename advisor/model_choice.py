@@ -22,7 +22,13 @@ TOLERANCE = 1.07  # "8b" is a name: Qwen3-8B has 8.19 B
 SMALLEST_STAND_IN = 1 / 6  # of the size asked for; below, it is another project
 BYTES_4BIT, BYTES_16BIT = 0.6e-9, 2.1e-9  # GB a parameter to serve, with room for the cache
 # Later families first where size and licence tie. Source: the owners' release dates.
-RECENT = ("qwen3", "gemma3_text", "phi3", "llama", "qwen2", "mistral", "olmo2", "smollm3", "gemma2", "gpt_neox")
+RECENT = (
+    "qwen3", "gpt-oss", "smollm3", "gemma-3", "mistral-small", "phi-4", "llama-3", "qwen2.5", "olmo-2", "smollm2",
+    "mistral-7b", "phi-3", "gemma-2", "mixtral",
+)  # fmt: skip
+# Named by a user they are used; picked or put in place of another they are not: a later model of that size is better.
+SUPERSEDED = ("llama-2", "pythia", "tinyllama", "zephyr", "qwen2-", "qwen1", "phi-2", "opt-", "gpt2")
+FOR_CODE, FOR_REASONING = ("coder", "codestral", "starcoder"), ("r1-distill", "qwq", "magistral")
 MOST = 12  # models weighed at most
 
 
@@ -45,6 +51,19 @@ def allowed(facts: Facts, model: Architecture) -> bool:
     if has(facts, "commercial") and model_restriction(model.id, model.licence):
         return False
     return model.parameters <= size_cap(facts)[0]
+
+
+def suited(facts: Facts, model: Architecture) -> bool:
+    """True for a model that one would pick today for this task; specialists only for their speciality."""
+    name, asked = model.id.lower(), facts.spec.model.base.lower()
+    if any(piece in name for piece in SUPERSEDED):
+        return False
+    code = any(word in facts.spec.goal.domain.lower() for word in reading.CODE_DOMAINS)
+    if any(piece in name for piece in FOR_CODE):
+        return code or any(piece in asked for piece in FOR_CODE)
+    if any(piece in name for piece in FOR_REASONING):
+        return facts.spec.goal.task == "reasoning" or any(piece in asked for piece in FOR_REASONING)
+    return True
 
 
 def replaceable(facts: Facts) -> bool:
@@ -82,7 +101,11 @@ def _quality(facts: Facts) -> str:
 def _picked(facts: Facts, target: float) -> tuple[Architecture, ...]:
     """The advisor's own pick, best first: the largest up to the size aimed at, then smaller, then larger."""
     cap = min(size_cap(facts)[0], max(target, (facts.spec.model.max_parameters or 0.0) * TOLERANCE))
-    usable = [each for each in facts.models if allowed(facts, each) and each.parameters <= cap and not each.experts]
+    usable = [
+        each
+        for each in facts.models
+        if allowed(facts, each) and suited(facts, each) and each.parameters <= cap and not each.experts
+    ]
     return tuple(sorted(usable, key=lambda each: _order(facts, each))[:MOST])
 
 
@@ -93,7 +116,8 @@ def _stand_ins(facts: Facts, asked: Architecture) -> tuple[Architecture, ...]:
     usable = [
         each
         for each in facts.models
-        if each.id != asked.id and allowed(facts, each) and floor <= each.parameters <= ceiling and not each.experts
+        if each.id != asked.id and allowed(facts, each) and suited(facts, each) and not each.experts
+        and floor <= each.parameters <= ceiling
     ]  # fmt: skip
 
     def order(model: Architecture) -> tuple[object, ...]:
@@ -108,7 +132,7 @@ def _order(facts: Facts, model: Architecture) -> tuple[bool, int, bool, bool, in
     """Sorting key: knows the language, size class, fitting kind, free of duties, recent, name."""
     base_is_better = facts.spec.goal.task in ("new-language", "domain-adaptation")
     owes = bool(model_duty(model.id, model.licence)) and has(facts, "commercial")
-    recent = RECENT.index(model.model_type) if model.model_type in RECENT else len(RECENT)
+    recent = next((place for place, piece in enumerate(RECENT) if piece in model.id.lower()), len(RECENT))
     return (
         not covers(model.id, facts.spec.goal.language),
         -round(2 * math.log2(model.parameters)),

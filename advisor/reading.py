@@ -12,8 +12,7 @@ from ftc.spec.profile import Lengths, SetProfile
 CHECKABLE_FORMATS = ("question-final-answer", "prompts-with-tests")
 FACT_TASKS = ("qa", "chat", "generation", "domain-adaptation")  # tasks whose answers carry facts of the world
 REGULATED = ("health", "medic", "clinic", "hospital", "financ", "bank", "insur", "legal", "law", "credit")
-SENSITIVE = ("phi", "pii")
-KEEPS_DATA_IN = ("on-prem", "no-cloud")
+CODE_DOMAINS = ("software", "code", "coding", "program", "sql", "database", "devops")
 SMALL_MODEL_WISHES = ("latency-50ms", "latency-100ms", "edge-deploy", "cpu-serving")
 FAST_KNOWLEDGE = ("monthly", "weekly", "daily", "hourly")
 REASONING_TRACE_TOKENS = 64  # a final answer alone is shorter than this; a rule of thumb

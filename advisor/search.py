@@ -457,11 +457,11 @@ def _ranks_and_lengths(sheet: Sheet) -> list[tuple[int, int]]:
 
 
 def _lengths(sheet: Sheet) -> tuple[int, ...]:
-    """The length that loses no row, then those that cut the longest hundredth, twentieth and tenth."""
+    """The length that the rule asks for, then those that cut the longest hundredth, twentieth and tenth."""
     whole = int(sheet.number("max_length", 1024))
     if "max_length" in sheet.facts.spec.overrides or sheet.objective == "cpt":
         return (whole,)
-    shorter = (bucket(longest(sheet, "p95")), bucket(longest(sheet, "p90")))
+    shorter = (bucket(longest(sheet, "p99")), bucket(longest(sheet, "p95")), bucket(longest(sheet, "p90")))
     return tuple(sorted({whole, *(each for each in shorter if LEAST_LENGTH * whole <= each < whole)}, reverse=True))
 
 

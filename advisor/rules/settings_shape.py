@@ -15,17 +15,25 @@ def bucket(tokens: float) -> int:
     return next((each for each in BUCKETS if each >= tokens), BUCKETS[-1])
 
 
-def longest(sheet: Sheet, share: str = "p99") -> float:
-    """Tokens of the row at that percentile, prompt and completion."""
+def longest(sheet: Sheet, share: str = "") -> float:
+    """Tokens of the row at that percentile, prompt and completion.
+
+    Without one: the longest row where that costs no more than twice the p99, so that nothing is cut; the p95 of data
+    that is only described, whose tail is a guess.
+    """
     lengths = sheet.lengths
+    if not share and lengths is not None:
+        share = "p95" if lengths.described else "p99"
+        if not lengths.described and lengths.sequence and lengths.sequence.max <= 2 * bucket(lengths.sequence.p99):
+            share = "max"
     if sheet.objective == "cpt":
         return 4096.0
     if lengths is None:
         return 1024.0
     if lengths.sequence is not None:
-        return float(getattr(lengths.sequence, share))
+        return float(getattr(lengths.sequence, share or "p99"))
     parts = [each for each in (lengths.prompt, lengths.completion) if each is not None]
-    return float(sum(getattr(each, share) for each in parts)) or 1024.0
+    return float(sum(getattr(each, share or "p99") for each in parts)) or 1024.0
 
 
 def max_length(sheet: Sheet) -> Setting:
@@ -33,10 +41,19 @@ def max_length(sheet: Sheet) -> Setting:
     context = sheet.model.context or BUCKETS[-1]
     if sheet.setup is not None:
         value = sheet.setup.seq_len
-        because = "p99 of the rows, rounded up" if value >= longest(sheet) else "the longest that fits in memory"
+        because = _length_reason(sheet) if value >= longest(sheet) else "the longest that fits in memory"
     else:
-        value, because = min(bucket(longest(sheet)), context), "p99 of the rows, rounded up"
+        value, because = min(bucket(longest(sheet)), context), _length_reason(sheet)
     return Setting(value=value, origin="", low=64, high=context, because=because)
+
+
+def _length_reason(sheet: Sheet) -> str:
+    lengths = sheet.lengths
+    if lengths is not None and lengths.described:
+        return "p95 of what is described, rounded up"
+    if lengths is not None and lengths.sequence and longest(sheet) >= lengths.sequence.max:
+        return "the longest row, rounded up: nothing is cut"
+    return "p99 of the rows, rounded up"
 
 
 def packing(sheet: Sheet) -> Setting:

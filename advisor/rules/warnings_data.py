@@ -301,7 +301,8 @@ def annotation_cost(choice: Choice) -> Finding | None:
             f"a reward model would take {more:,} more comparisons, about ${more * a_comparison:,.0f}", more=more
         )
     subjective = facts.spec.goal.task in ("tone", "chat", "safety", "generation")
-    if choice.method == "needs-data" and subjective and not has(facts, "teacher-allowed"):
+    empty = reading.demonstrations(facts) == 0
+    if choice.method == "needs-data" and subjective and empty and not has(facts, "teacher-allowed"):
         return warn(f"{PAIRS_FROM} comparisons take about ${PAIRS_FROM * a_comparison:,.0f} of people's time")
     return None
 

@@ -12,7 +12,6 @@ from ftc.advisor.rules.labels import CAPACITY_RANK, capacity_exceeded, useful_ep
 from ftc.advisor.rules.need import gap_in_facts
 from ftc.advisor.values import Architecture, Facts, Finding
 
-CODE_DOMAINS = ("software", "code", "coding", "program", "sql", "database", "devops", "data")
 WARM_REWARD = 0.15  # mean reward that should be reached within 20 steps. Source: axolotl, training_stability.qmd
 WARNED_RANK = 64
 REASONING_MODELS = ("qwen3", "deepseek-r1", "r1-distill", "gpt-oss", "magistral", "qwq")
@@ -240,7 +239,7 @@ def sandbox(choice: Choice) -> Finding | None:
         Unit tests for generated SQL: each in a process of its own, five seconds, no network.
     """
     facts = choice.facts
-    code = any(word in facts.spec.goal.domain.lower() for word in CODE_DOMAINS)
+    code = any(word in facts.spec.goal.domain.lower() for word in reading.CODE_DOMAINS)
     kind = reading.feedback_type(facts)
     if choice.method != "grpo" and not (code and kind in ("verifiable", "validator-available")):
         return None
