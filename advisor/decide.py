@@ -8,6 +8,7 @@ from __future__ import annotations
 from ftc.advisor.alternatives import losers
 from ftc.advisor.confidence import confidence
 from ftc.advisor.flips import flips, instead
+from ftc.advisor.frontier import offers
 from ftc.advisor.questions import questions
 from ftc.advisor.rules.choice import Choice
 from ftc.advisor.rules.registry import WARNINGS
@@ -39,6 +40,7 @@ def decide(facts: Facts) -> Verdict:
         confidence=sure,
         confidence_because=because,
         instead=instead(facts, settled, changes),
+        offers=offers(facts, settled.option) if settled.option else {},
     )
 
 

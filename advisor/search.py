@@ -18,6 +18,7 @@ from ftc.advisor.cost import cost
 from ftc.advisor.duration import duration
 from ftc.advisor.memory import memory, weights_gib
 from ftc.advisor.rules.choice import Shortfall
+from ftc.advisor.rules.labels import useful_epochs
 from ftc.advisor.rules.registry import SETTINGS_FIRST
 from ftc.advisor.rules.settings_adapter import LEAST_RANK, holds
 from ftc.advisor.rules.settings_shape import bucket, longest, precision, varlen
@@ -47,6 +48,7 @@ ON_POLICY = ("grpo", "rloo")
 TOKENS_A_PASS = 8192  # of one micro-batch: beyond, memory grows and speed does not (rates of large products are flat)
 LEAST_LENGTH = 0.5  # of the p99 length: shorter, and too many rows lose their end
 UNIFIED_SHARE = 0.75  # of a unified memory that the GPU may wire. Source: Apple, recommendedMaxWorkingSetSize
+LEAST_SHARE = 0.45  # of tokens that count for certain: rows may be cut to half, a fast goal takes one pass of two
 LEAST_SECONDS = (
     20.0  # of any stage: importing the training stack. Source: measured, trl 1.16 and torch 2.13, warm cache
 )
@@ -154,6 +156,27 @@ def promising(
     if not able:
         return sorted(machines, key=lambda each: -each.device.memory_gib * each.devices)[:1]
     return sorted(able, key=lambda each: (_price_of_work(each), -_speed(each), each.device.name, each.devices))
+
+
+def hopeless(facts: Facts, family: str, adapter: Adapter, model: Architecture) -> bool:
+    """True where arithmetic at peak speed, or the weights alone, already break a ceiling on every machine."""
+    tokens = least_tokens(facts, family)
+    flops = tokens * (6 if adapter == "full" else 4) * model.active_parameters
+    allowed, ceiling = hours_allowed(facts), facts.spec.budget.usd
+    for machine in facts.machines:
+        hours = flops / (_speed(machine) * 1e12) / 3600
+        paid = ceiling is None or hours * machine.usd_per_hour <= ceiling
+        if hours <= allowed and paid and _could_hold(machine, adapter, model):
+            return False
+    return True
+
+
+def least_tokens(facts: Facts, family: str) -> float:
+    """Tokens that SFT goes through at least; 0 for other families and under overrides, which may be anything."""
+    rows = facts.profile.demonstrations
+    if rows is None or family not in ("adapter", "full") or facts.spec.overrides:
+        return 0.0
+    return facts.profile.train_rows * reading.mean_tokens(rows.sequence) * useful_epochs(facts) * LEAST_SHARE
 
 
 def _could_hold(machine: Machine, adapter: Adapter, model: Architecture) -> bool:

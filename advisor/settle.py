@@ -14,7 +14,7 @@ from ftc.advisor.reading import has
 from ftc.advisor.rules.choice import Shortfall
 from ftc.advisor.rules.need import PILOT_FROM
 from ftc.advisor.rules.registry import FITS, GIVEN, LEARNS
-from ftc.advisor.search import Option, best, method_of
+from ftc.advisor.search import Option, best, hopeless, method_of
 from ftc.advisor.tree import walk
 from ftc.advisor.values import Adapter, Architecture, Facts, Finding
 
@@ -77,6 +77,8 @@ def _fitted(facts: Facts, family: str, adapters: tuple[Adapter, ...], trace: tup
     misses: list[Option] = []
     for model in models:
         for adapter in adapters:
+            if model is not models[0] and hopeless(facts, family, adapter, model):
+                continue
             found = best(facts, method_of(family, adapter), adapter, (model,), facts.machines)
             if found is not None and not found.short:
                 return _run(found, model, tuple(misses), trace)

@@ -268,3 +268,4 @@ class Verdict:
     confidence: Literal["low", "medium", "high"]
     confidence_because: str = ""
     instead: str = ""  # for prompt, rag, needs-data, infeasible: what to do, and the nearest plan that works
+    offers: Mapping[str, Candidate] = field(default_factory=dict)  # rented: cheapest, fastest, safest
