@@ -9,14 +9,41 @@ from ftc.advisor.values import Setting
 
 
 def dpo_beta(sheet: Sheet) -> Setting | None:
-    """How close DPO stays to its reference."""
+    """How close DPO stays to its reference.
+
+    What it checks
+        Nothing: 0.1.
+    Why it matters
+        Small betas let the model move far, large ones hold it.
+    When it is wrong
+        The best value varies wildly between models: 0.01 for Zephyr, 0.6 for OpenHermes. Sweep 0.01, 0.05, 0.1,
+        0.3 where it matters.
+    Evidence
+        - Rafailov et al. 2023, DPO, arXiv 2305.18290, appendix B: 0.1; default of TRL, LLaMA-Factory and
+          OpenRLHF
+        - Hugging Face blog, preference tuning: sweep of beta
+    Example
+        0.1.
+    """
     if sheet.objective != "dpo":
         return None
     return Setting(value=0.1, origin="", low=0.01, high=0.5, because="sweep 0.01, 0.05, 0.1, 0.3 where it matters")
 
 
 def kto_beta(sheet: Sheet) -> Setting | None:
-    """How close KTO stays to its reference."""
+    """How close KTO stays to its reference.
+
+    What it checks
+        Nothing: 0.1.
+    Why it matters
+        As for DPO.
+    When it is wrong
+        As for DPO.
+    Evidence
+        - KTO, arXiv 2402.01306; TRL, kto_trainer documentation: 0.1
+    Example
+        0.1.
+    """
     return Setting(value=0.1, origin="", low=0.01, high=0.5, because="as for DPO") if sheet.objective == "kto" else None
 
 
@@ -26,7 +53,20 @@ def _kto_rows(sheet: Sheet) -> tuple[int, int]:
 
 
 def kto_desirable(sheet: Sheet) -> Setting | None:
-    """What a good answer weighs."""
+    """What a good answer weighs.
+
+    What it checks
+        Good against bad answers that are used: 1 where good ones are at least as many, more where they are
+        rarer.
+    Why it matters
+        The weighted ratio of good to bad has to lie between 1:1 and 4:3.
+    When it is wrong
+        The rarer kind is noise.
+    Evidence
+        - KTO, arXiv 2402.01306; TRL, kto_trainer documentation
+    Example
+        2,000 up and 6,000 down: 3.
+    """
     if sheet.objective != "kto":
         return None
     good, bad = _kto_rows(sheet)
@@ -37,7 +77,20 @@ def kto_desirable(sheet: Sheet) -> Setting | None:
 
 
 def kto_undesirable(sheet: Sheet) -> Setting | None:
-    """What a bad answer weighs."""
+    """What a bad answer weighs.
+
+    What it checks
+        Good against bad answers that are used: 1 where bad ones are at least as many, more where they are
+        rarer.
+    Why it matters
+        The weighted ratio of good to bad has to lie between 1:1 and 4:3.
+    When it is wrong
+        The rarer kind is noise.
+    Evidence
+        - KTO, arXiv 2402.01306; TRL, kto_trainer documentation
+    Example
+        29,700 up and 9,900 down: 3.
+    """
     if sheet.objective != "kto":
         return None
     good, bad = _kto_rows(sheet)
@@ -47,7 +100,20 @@ def kto_undesirable(sheet: Sheet) -> Setting | None:
 
 
 def grpo_group(sheet: Sheet) -> Setting | None:
-    """Answers sampled for one prompt."""
+    """Answers sampled for one prompt.
+
+    What it checks
+        How often the base model earns the reward: 8, and 16 below 15 %.
+    Why it matters
+        Only groups that hold both successes and failures teach; larger groups hold a success more often and
+        cost more.
+    When it is wrong
+        The reward is a matter of degree: 4 can do.
+    Evidence
+        - TRL default: 8; DeepSeek-R1, DAPO: 16; open-instruct and Tinker: 4 as the practical least
+    Example
+        12 % of tries: 16.
+    """
     if sheet.objective not in ("grpo", "rloo"):
         return None
     success = reading.base_success(sheet.facts)
@@ -57,7 +123,19 @@ def grpo_group(sheet: Sheet) -> Setting | None:
 
 
 def grpo_beta(sheet: Sheet) -> Setting | None:
-    """The leash: what straying from the reference costs."""
+    """The leash: what straying from the reference costs.
+
+    What it checks
+        0 for a checkable reward, 0.05 for a learned one.
+    Why it matters
+        A learned reward is right only near the answers that it was trained on; a check is right everywhere.
+    When it is wrong
+        The check is weak: then it is a learned reward in disguise.
+    Evidence
+        - TRL and DAPO: 0 for GRPO; DeepSeek-R1: 0.001; RLOO in TRL: 0.03 to 0.05
+    Example
+        0 with unit tests.
+    """
     if sheet.objective not in ("grpo", "rloo"):
         return None
     if sheet.method == "rlhf":
@@ -66,7 +144,20 @@ def grpo_beta(sheet: Sheet) -> Setting | None:
 
 
 def grpo_length(sheet: Sheet) -> Setting | None:
-    """Tokens that an answer may have while sampling."""
+    """Tokens that an answer may have while sampling.
+
+    What it checks
+        Half as long again as answers are, in buckets; 512 where nobody knows.
+    Why it matters
+        Answers that are cut never earn the reward; long ones cost time, which is mostly generation.
+    When it is wrong
+        The task needs long reasoning: set it by hand.
+    Evidence
+        - OpenRLHF README: about 80 % of the time is generation
+        - Rule of thumb: half as long again.
+    Example
+        Answers of 300 tokens: 512.
+    """
     if sheet.objective not in ("grpo", "rloo"):
         return None
     rows = reading.feedback_set(sheet.facts)
@@ -76,14 +167,40 @@ def grpo_length(sheet: Sheet) -> Setting | None:
 
 
 def grpo_temperature(sheet: Sheet) -> Setting | None:
-    """How freely answers are sampled."""
+    """How freely answers are sampled.
+
+    What it checks
+        Nothing: 1.0.
+    Why it matters
+        Answers of one group have to differ, or there is nothing to compare.
+    When it is wrong
+        The model turns to gibberish at 1.0: 0.8.
+    Evidence
+        - TRL default: 1.0
+    Example
+        1.0.
+    """
     if sheet.objective not in ("grpo", "rloo"):
         return None
     return Setting(value=1.0, origin="", low=0.6, high=1.2, because="groups need variety")
 
 
 def cpt_replay(sheet: Sheet) -> Setting | None:
-    """How much general text is mixed in."""
+    """How much general text is mixed into the raw text.
+
+    What it checks
+        A quarter for a new language, a twentieth for the same language.
+    Why it matters
+        New text pushes old skills out; replay keeps them.
+    When it is wrong
+        The model will only ever do the new thing.
+    Evidence
+        - Ibrahim et al. 2024, arXiv 2403.08763: replay of 0.5 to 50 % in released runs, 5 % for English on
+          English
+        - Rule of thumb: a quarter for a new language.
+    Example
+        300 M tokens of a new language: 100 M of general text beside them.
+    """
     if sheet.objective != "cpt":
         return None
     new = sheet.facts.spec.goal.task == "new-language"
