@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,24 +64,24 @@ def depth_of(config: Any) -> int:
     return int(text_config(config).num_hidden_layers)
 
 
-def at_depth(config: Any, depth: int) -> Any:
-    """The same configuration with fewer layers; per-layer lists are cut so that each kind stays represented."""
+def layer_kinds(config: Any) -> list[Hashable]:
+    """For each decoder layer, all that the configuration says of it alone: attention type, positions, experts."""
+    text = text_config(config)
+    full = depth_of(config)
+    lists = [v for v in vars(text).values() if isinstance(v, (list, tuple)) and len(v) == full]
+    return [tuple(str(values[i]) for values in lists) for i in range(full)]
+
+
+def with_layers(config: Any, kept: Sequence[int]) -> Any:
+    """The same configuration with only these of its layers."""
     changed = copy.deepcopy(config)
     text = text_config(changed)
     full = int(text.num_hidden_layers)
     for name, value in list(vars(text).items()):
-        if isinstance(value, list) and len(value) == full and full > depth:
-            setattr(text, name, _representative(value, depth))
-    text.num_hidden_layers = depth
+        if isinstance(value, list) and len(value) == full:
+            setattr(text, name, [value[i] for i in kept])
+    text.num_hidden_layers = len(kept)
     return changed
-
-
-def _representative(values: list[Any], depth: int) -> list[Any]:
-    """First and last as they are; between them every distinct value, in order of appearance."""
-    distinct = list(dict.fromkeys(map(str, values)))
-    by_name = {str(v): v for v in values}
-    middle = [by_name[distinct[i % len(distinct)]] for i in range(depth - 2)]
-    return [values[0], *middle, values[-1]]
 
 
 def assemble(request: Request, config: Any) -> Built:

@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from ftc.runtime.trace import answer, optimizer, step, twins, unroll
 from ftc.runtime.trace.allocator import CachingAllocator
-from ftc.runtime.trace.model import Built, assemble, at_depth, depth_of, load_config, materialise, trainable
+from ftc.runtime.trace.model import Built, assemble, depth_of, layer_kinds, load_config, materialise, trainable, with_layers
 from ftc.runtime.trace.request import Request
 from ftc.runtime.trace.tracker import Segment, Tracker
 
@@ -23,21 +23,21 @@ def trace(request: Request) -> dict[str, Any]:
     """Peak memory of one training step, by component and phase. GiB."""
     started = time.perf_counter()
     config = load_config(request.model)
-    depth = depth_of(config)
-    shallow = request.depth == "unrolled" and depth > unroll.SHALLOW
     notes: list[str] = []
-    stretches = None
-    if shallow:
-        segments, built = record(request, at_depth(config, unroll.SHALLOW))
+    plan, stretches = None, None
+    if request.depth == "unrolled":
         try:
-            stretches = unroll.unroll(segments, depth)
+            kinds = layer_kinds(config)
+            plan = unroll.sketch(kinds)
+            segments, built = record(request, with_layers(config, plan.kept))
+            stretches = unroll.unroll(segments, plan, kinds)
         except unroll.NotUniformError as error:
             notes.append(f"traced at full depth: {error}")
-            shallow = False
+            plan = None
     if stretches is None:
         segments, built = record(request, config)
         stretches = unroll.as_traced(segments)
-    parameters = _trainables(built, depth if shallow else None)
+    parameters = _trainables(built, plan)
     whole = _compose(request, stretches, parameters)
     allocator = CachingAllocator()
     phases = answer.replay(whole, allocator)
@@ -56,8 +56,8 @@ def trace(request: Request) -> dict[str, Any]:
             }
             for p in phases
         ],
-        "layers": depth,
-        "layers_traced": unroll.SHALLOW if shallow else depth,
+        "layers": depth_of(config),
+        "layers_traced": depth_of(config) if plan is None else len(plan.kept),
         "notes": [*notes, *built.notes],
         "seconds": time.perf_counter() - started,
     }
@@ -92,18 +92,22 @@ def record(request: Request, config: Any) -> tuple[list[Segment], Built]:
     return segments, built
 
 
-def _trainables(built: Built, depth: int | None) -> list[optimizer.Trainable]:
+def _trainables(built: Built, plan: unroll.Sketch | None) -> list[optimizer.Trainable]:
+    """What the optimiser moves, in the model's order, at full depth."""
     inside = {id(p): i for i, layer in enumerate(built.layers) for p in layer.parameters()}
     embeddings = {id(m.weight) for m in built.model.modules() if isinstance(m, torch.nn.Embedding)}
     found = [
         optimizer.Trainable(tuple(p.shape), p.dtype, inside.get(id(p), -1), id(p) in embeddings)
         for p in trainable(built.model)
     ]
-    if depth is None:
+    if plan is None:
         return found
-    copies = [p for p in found if p.layer == unroll.TEMPLATE]
-    last = max(i for i, p in enumerate(found) if p.layer == unroll.TEMPLATE) + 1 if copies else 0
-    return found[:last] + copies * (depth - unroll.SHALLOW) + found[last:]
+    by_layer: dict[int, list[optimizer.Trainable]] = {}
+    for parameter in found:
+        by_layer.setdefault(parameter.layer, []).append(parameter)
+    layers = [p for position in plan.like for p in by_layer.get(position, [])]
+    first = next((i for i, p in enumerate(found) if p.layer >= 0), len(found))
+    return found[:first] + layers + [p for p in found[first:] if p.layer < 0]
 
 
 def _compose(
