@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual.app import App
 from textual.screen import Screen
 
-from ftc.screens.themes import DARK, LIGHT, for_terminal
+from ftc.screens.themes import DARK, LIGHT, MUTED, for_terminal
 
 
 class FtcApp(App[int]):
@@ -33,3 +33,7 @@ class FtcApp(App[int]):
     def get_default_screen(self) -> Screen[int]:
         """The screen that the command asked for stands at the bottom, so that leaving it leaves the app."""
         return self._first
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What our styles ask for and other themes do not have."""
+        return {"muted": MUTED}

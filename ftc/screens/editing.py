@@ -43,6 +43,12 @@ def schema_at(key: str) -> Mapping[str, Any] | None:
     return at(key)
 
 
+def all_fields() -> list[tuple[str, str]]:
+    """Every key that holds a value, with what it means."""
+    found = ((key, schema_at(key)) for key in keys())
+    return [(key, str(schema.get("description", ""))) for key, schema in found if schema is not None]
+
+
 def _holds_value(key: str) -> bool:
     schema = schema_at(key)
     return schema is not None and (key == "hardware" or "object" not in types(schema) or len(types(schema)) > 1)

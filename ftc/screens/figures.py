@@ -12,11 +12,12 @@ from ftc.views.numbers import duration, gib, money
 
 Parts = list[tuple[str, str]]
 
-GOOD, BAD, WARN, DIM, STRONG = "$text-success", "$text-error", "$text-warning", "$text-muted", "bold"
+GOOD, BAD, WARN, DIM, STRONG = "$text-success", "$text-error", "$text-warning", "$muted", "bold"
 MOVED = "bold $text-accent"  # what the last change moved; it also carries the sign below
 MOVED_SIGN = "◂"
 
 FULL, MAYBE, FREE, OVER = "█", "▓", "░", "▶"
+SHARE = "▆"  # leaves a gap to the bar above it
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
@@ -68,7 +69,7 @@ def against(estimate: Estimate, whole: float, width: int) -> Parts:
 def share(part: float, width: int) -> str:
     """A plain bar of that share, at least one character where there is anything."""
     cells = round(width * min(max(part, 0.0), 1.0))
-    return FULL * max(cells, 1 if part > 0 else 0)
+    return SHARE * max(cells, 1 if part > 0 else 0)
 
 
 def histogram(buckets: Sequence[tuple[int, int]], width: int, height: int) -> tuple[list[str], int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
@@ -19,15 +18,19 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Footer, OptionList, Static
 
-from ftc.screens.figures import DIM, MOVED, STRONG, WARN, Parts
+from ftc.screens.figures import DIM, STRONG, WARN, Parts
 from ftc.screens.panels import candidates, data, fields, flips, settings, why
-from ftc.screens.panels.item import Item
 from ftc.screens.session import Pending, Session, settle, values
 from ftc.screens.widgets.confirm import Confirm
+from ftc.screens.widgets.edit_field import EditField
 from ftc.screens.widgets.item_list import ItemList
 from ftc.screens.widgets.knob_bar import KnobBar
+from ftc.screens.widgets.pick import Pick
+from ftc.screens.widgets.reader import Reader
+from ftc.screens.widgets.region_tabs import RegionTabs
 from ftc.screens.widgets.verdict_bar import VerdictBar
 from ftc.spec.diagnostics import Diagnostic, Refused
 
@@ -60,7 +63,7 @@ class Planner(Screen[int]):
         *(Binding(str(number), f"flip({number})", f"Flip {number}", show=False) for number in range(1, flips.KEYS + 1)),
     ]
 
-    region = reactive(0)
+    shown = reactive(0)
     state = reactive("")  # what is under way, in words
     expanded = reactive(False)
 
@@ -71,12 +74,13 @@ class Planner(Screen[int]):
         self._now: Mapping[str, Any] = {}
         self._was: Mapping[str, Any] | None = None  # the spec's values before the last change
         self._knob_place = 0
+        self._knob_focus: Widget | None = None
         self._milliseconds = 0.0
 
     def compose(self) -> ComposeResult:
         yield Static(id="title")
         yield VerdictBar(id="verdict")
-        yield RegionTabs(id="tabs")
+        yield RegionTabs([name for _, name in REGIONS], id="tabs")
         with Horizontal(id="regions"):
             with Vertical(id="spec-region", classes="region -active"):
                 yield ItemList("Spec", id="fields")
@@ -150,7 +154,7 @@ class Planner(Screen[int]):
         if self.is_mounted:
             self._draw()
 
-    def watch_region(self, region: int) -> None:
+    def watch_shown(self, region: int) -> None:
         if not self.is_mounted:
             return
         for index, (name, _) in enumerate(REGIONS):
@@ -217,3 +221,224 @@ class Planner(Screen[int]):
                 f"{each.code} {each.message}" for each in refused.diagnostics if each.severity.value == "error"
             )
         return ""
+
+    # --- moving about ---------------------------------------------------------------------------------------------
+
+    def action_region(self, step: int) -> None:
+        """The region to the left or right; in a narrow terminal it comes into sight."""
+        names = [name for name, _ in REGIONS]
+        focused = self.focused
+        here = next((index for index, name in enumerate(names) if focused in self.query(f"#{name} ItemList")), self.shown)
+        self._go_to((here + step) % len(names))
+
+    def on_region_tabs_wanted(self, event: RegionTabs.Wanted) -> None:
+        self._go_to(event.index)
+
+    def _go_to(self, region: int) -> None:
+        self.shown = region
+        self._list(FIRST_LIST[REGIONS[region][0]]).focus()
+
+    def action_expand(self) -> None:
+        """All branches of the tree, or the path alone."""
+        self.expanded = not self.expanded
+
+    def _chosen(self) -> str:
+        focused = self.focused
+        return focused.chosen if isinstance(focused, ItemList) else ""
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        kind, _, rest = (event.option_id or "").partition(":")
+        if kind in ("field", "setting", "question"):
+            self.action_edit()
+        elif kind == "flip":
+            self._apply_flip(rest)
+        else:
+            self.action_explain()
+
+    def action_explain(self) -> None:
+        """The page behind what the cursor is on."""
+        from ftc.screens.page import page_of
+
+        advice, chosen = self.session.advice, self._chosen()
+        if advice is None or not chosen:
+            return
+        page = page_of(advice, chosen)
+        if page is not None:
+            self.app.push_screen(Reader(page.title, page.body))
+
+    def action_help(self) -> None:
+        """What the keys do and how to read the screen."""
+        from ftc.screens.help import planner_help
+
+        self.app.push_screen(Reader("Help", planner_help()))
+
+    # --- changing -------------------------------------------------------------------------------------------------
+
+    def action_edit(self) -> None:
+        """The form for the key under the cursor."""
+        kind, _, rest = self._chosen().partition(":")
+        if kind == "setting":
+            self._edit(f"overrides.{rest}")
+        elif kind in ("field", "question"):
+            self._edit(rest)
+
+    def action_set_any(self) -> None:
+        """Find a key of the language, then its form."""
+        from ftc.screens.editing import all_fields
+
+        self.app.push_screen(Pick("Set a key", all_fields()), lambda key: self._edit(key) if key else None)
+
+    def _edit(self, key: str) -> None:
+        from ftc.screens.editing import field, parse, text_of
+
+        known = field(key)
+        if known is not None:
+            value = text_of(self._now.get(key))
+            self.app.push_screen(EditField(known, value, lambda typed: self.change({key: parse(key, typed)})))
+
+    def action_flip(self, number: int) -> None:
+        """Apply the flip of that number."""
+        verdict = self.session.advice.verdict if self.session.advice else None
+        taken = flips.numbered(verdict) if verdict else []
+        if 0 < number <= len(taken):
+            self._apply_flip(taken[number - 1].change)
+
+    def _apply_flip(self, change: str) -> None:
+        advice = self.session.advice
+        flip = next((each for each in advice.verdict.flips if each.change == change), None) if advice else None
+        if flip is not None and flip.key:
+            complaint = self.change({flip.key: flip.value})
+            self.notify(complaint or f"{flip.change}; u takes it back", severity="error" if complaint else "information")
+
+    def action_choose_method(self) -> None:
+        """Have the advisor check the method under the cursor instead of choosing; again, and it chooses."""
+        kind, _, rest = self._chosen().partition(":")
+        if kind == "candidate":
+            method = rest.partition(":")[0]
+            complaint = self.change({"method": None if self._now.get("method") == method else method})
+            if complaint:
+                self.notify(complaint, severity="error", markup=False)
+
+    def action_undo(self) -> None:
+        """Take the last change back."""
+        if self.session.can_undo:
+            self._step(self.session.undo())
+
+    def action_redo(self) -> None:
+        """Make a change again that was taken back."""
+        if self.session.can_redo:
+            self._step(self.session.redo())
+
+    # --- what if --------------------------------------------------------------------------------------------------
+
+    def action_knob(self, name: str) -> None:
+        """Open the sliders at that knob."""
+        knobs = self.query_one(KnobBar)
+        if self.session.advice is None or knobs.has_class("-open"):
+            return
+        self._knob_place = self.session.place
+        self._knob_focus = self.focused
+        self.session.hold()
+        knobs.add_class("-open")
+        knobs.open(name, self._now, self.session.advice.verdict)
+
+    def on_knob_bar_moved(self, event: KnobBar.Moved) -> None:
+        before = self._now.get(event.key)
+        complaint = self.change({event.key: event.value})
+        if complaint:
+            self.query_one(KnobBar).put_back(event.key, before)
+            self.notify(complaint, severity="warning", markup=False)
+
+    def on_knob_bar_closed(self, event: KnobBar.Closed) -> None:
+        self.query_one(KnobBar).remove_class("-open")
+        if event.keep:
+            self.session.squash(self._knob_place)
+        else:
+            self._step(self.session.back_to(self._knob_place))
+        self.session.let_go()
+        (self._knob_focus or self._list("fields")).focus()
+
+    # --- results --------------------------------------------------------------------------------------------------
+
+    def action_save(self) -> None:
+        """Write the spec; asks where someone else has changed it meanwhile."""
+        if not self.session.unsaved:
+            self.notify(f"{self.session.path.name} is as it lies on disk")
+        elif self.session.moved_on_disk():
+            said = [f"{self.session.path} was changed by someone else since it was opened."]
+            self.app.push_screen(Confirm("Overwrite the spec?", said, "Overwrite"), self._save)
+        else:
+            self._save(True)
+
+    def _save(self, agreed: bool | None) -> None:
+        if not agreed:
+            return
+        try:
+            self.session.save()
+        except OSError as error:
+            self.notify(f"not saved: {error}", severity="error", markup=False)
+            return
+        self._draw()
+        self.notify(f"{self.session.path} written")
+
+    def action_approve(self) -> None:
+        """Write the plan, and the spec that it names; asks before anything is overwritten."""
+        self._approve(run=False)
+
+    def action_run(self) -> None:
+        """Write the plan where it is not there yet, run it, and watch."""
+        self._approve(run=True)
+
+    def _approve(self, *, run: bool) -> None:
+        from ftc.screens.approval import approval
+
+        try:
+            asked = approval(self.session, run=run)
+        except Refused as refused:
+            self._complain(refused.diagnostics)
+            return
+        if asked.said:
+            yes = "Write and run" if run and asked.writes else "Run" if run else "Write"
+            confirm = Confirm(asked.title, list(asked.said), yes)
+            self.app.push_screen(confirm, lambda agreed: self._write(run=run) if agreed else None)
+        else:
+            self._write(run=run)
+
+    def _write(self, *, run: bool) -> None:
+        try:
+            path = self.session.approve()
+        except OSError as error:
+            self.notify(f"not written: {error}", severity="error", markup=False)
+            return
+        self._draw()
+        if run:
+            from ftc.screens.launch import start_run
+
+            folder = start_run(path)
+            from ftc.screens.watch import Watch
+
+            self.app.push_screen(Watch(folder))
+        else:
+            self.notify(f"{path} written; r runs it, or: ftc run")
+
+    def action_diff(self) -> None:
+        """The plan as it would be now beside the one on disk."""
+        from ftc.screens.plan_changes import comparison
+
+        try:
+            self.app.push_screen(Reader("Plan on disk → plan as it stands", comparison(self.session)))
+        except Refused as refused:
+            self._complain(refused.diagnostics)
+
+    def action_quit(self) -> None:
+        """Leave; asks where a change would be lost."""
+        if not self.session.unsaved:
+            self.app.exit(0)
+            return
+        said = [f"{key}: {_shown(was)} → {_shown(now)}" for key, (was, now) in self.session.changes().items()]
+        confirm = Confirm("Leave without saving?", said, "Leave", "Stay")
+        self.app.push_screen(confirm, lambda agreed: self.app.exit(0) if agreed else None)
+
+
+def _shown(value: Any) -> str:
+    return "-" if value is None else str(value)

@@ -24,6 +24,7 @@ DARK = Theme(
     panel="#232933",
     dark=True,
     variables={
+        "muted": "#8791a1",
         "block-cursor-background": "#2d4263",
         "block-cursor-foreground": "#ffffff",
         "block-cursor-text-style": "none",
@@ -52,6 +53,7 @@ LIGHT = Theme(
     panel="#e6e9ef",
     dark=False,
     variables={
+        "muted": "#667085",
         "block-cursor-background": "#cfe0fb",
         "block-cursor-foreground": "#101722",
         "block-cursor-text-style": "none",
@@ -65,6 +67,8 @@ LIGHT = Theme(
         "scrollbar-background": "#f6f7f9",
     },
 )
+
+MUTED = "#808897"  # for themes that textual brings: what is said in a low voice
 
 _LIGHT_BACKGROUNDS = ("7", "15")  # white and bright white among the 16 colours
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from ftc.advisor.values import Candidate, Verdict
 from ftc.screens.figures import BAD, DIM, GOOD, MOVED, STRONG, Parts, against, cut, ordinal, span
-from ftc.screens.panels.item import Cells, Item, lines, moved, wrapped
+from ftc.screens.panels.item import Cells, Item, lines, mark, moved, wrapped
 from ftc.views.numbers import duration, gib, money
 
 CHOSEN, FRONT, OTHER, OUT = "▶", "◆", "·", "✗"
 LEGEND = f"{CHOSEN} chosen  {FRONT} on the Pareto front  {OUT} cannot be run"
-METHOD, MEMORY, TIME, MONEY, QUALITY = 10, 10, 10, 10, 4  # widths of the columns, in characters
+METHOD, MEMORY, TIME, MONEY = 10, 10, 11, 11  # widths of the columns, in characters
+LONGEST_BAR = 36
 
 
 def rows(verdict: Verdict) -> list[Candidate]:
@@ -44,21 +45,17 @@ def cells(verdict: Verdict) -> dict[str, tuple[str, ...]]:
     return {ident(each): (*_first(each), str(each.feasible), str(each is verdict.chosen)) for each in rows(verdict)}
 
 
-def head(width: int) -> Parts:
+def _head(width: int) -> Item:
     """The titles of the columns."""
-    bar = _bar_width(width)
-    return [
-        ("  " + "method".ljust(METHOD), DIM),
-        ("memory, GiB of card".ljust(bar + 1 + MEMORY), DIM),
-        ("time".ljust(TIME) + "money".ljust(MONEY) + "qual", DIM),
-    ]
+    parts: Parts = [("  of the card".ljust(_bar_width(width) + 3), DIM), ("GiB".ljust(MEMORY), DIM)]
+    return Item(id="heading:columns", content=lines([*parts, ("time".ljust(TIME) + "money", DIM)]), heading=True)
 
 
 def items(verdict: Verdict, was: Cells | None, width: int) -> list[Item]:
-    """One item a candidate, two or three lines each."""
+    """One item a candidate: what it is, its bar with the likely values, their ranges, and why it lost."""
     every = rows(verdict)
     places = _places(every)
-    return [_item(each, verdict, was, width, places.get(ident(each), "")) for each in every]
+    return [_head(width), *(_item(each, verdict, was, width, places.get(ident(each), "")) for each in every)]
 
 
 def _places(every: list[Candidate]) -> dict[str, str]:
@@ -68,7 +65,7 @@ def _places(every: list[Candidate]) -> dict[str, str]:
 
 
 def _bar_width(width: int) -> int:
-    return max(min(width - 2 - METHOD - 1 - MEMORY - TIME - MONEY - QUALITY, 24), 4)
+    return max(min(width - 3 - MEMORY - TIME - MONEY, LONGEST_BAR), 4)
 
 
 def _first(each: Candidate) -> tuple[str, str, str, str]:
@@ -100,34 +97,28 @@ def _bare(around: str, likely: str) -> str:
 def _item(each: Candidate, verdict: Verdict, was: Cells | None, width: int, place: str) -> Item:
     chosen = each is verdict.chosen
     sign = CHOSEN if chosen else OUT if not each.feasible else FRONT if each.pareto else OTHER
-    sign_style = GOOD if chosen else BAD if not each.feasible else GOOD if each.pareto else DIM
+    sign_style = BAD if sign == OUT else DIM if sign == OTHER else GOOD
     first, before = _first(each), was.get(ident(each)) if was is not None else None
 
     def styled(index: int, plain: str = "") -> str:
         return MOVED if was is not None and (before is None or before[index] != first[index]) else plain
 
-    name = styled(0, STRONG if chosen else "")
-    changed = was is not None and moved(first, before[:4] if before else None)
-    top: Parts = [(f"{sign} ", sign_style), (cut(first[0], METHOD - 1).ljust(METHOD), name)]
-    bar = _bar_width(width)
-    if each.memory and each.machine:
-        top += [*against(each.memory.device, each.machine.device.memory_gib, bar), (" ", "")]
-        top += [
-            (first[1].ljust(MEMORY), styled(1)),
-            (first[2].ljust(TIME), styled(2)),
-            (first[3].ljust(MONEY), styled(3)),
-            (place + (" ◂" if changed and len(place) <= QUALITY - 2 else ""), DIM),
-        ]
-    low_memory, low_time, low_money = _second(each)
-    under: Parts = []
-    if each.memory:
-        what = cut(_where(each), METHOD + bar)
-        under = [(f"  {what.ljust(METHOD + bar + 1)}{low_memory.ljust(MEMORY)}", DIM)]
-        under.append((f"{low_time.ljust(TIME)}{low_money}", DIM))
-    if not each.memory:
+    new = was is not None and before is None
+    top: Parts = [(f"{sign} ", sign_style), (cut(first[0], METHOD - 1).ljust(METHOD), MOVED if new else STRONG)]
+    if not each.memory or not each.machine:
         return Item(id=ident(each), content=lines(*_in_words(top, each.why_not, width)))
+    quality = f"quality {place}"
+    room = width - 2 - METHOD - len(quality) - 2
+    top += [(cut(_where(each), room).ljust(room + 1), ""), (quality, DIM)]
+    bar = _bar_width(width)
+    values: Parts = [
+        ("  ", ""), *against(each.memory.device, each.machine.device.memory_gib, bar), (" ", ""),
+        (first[1].ljust(MEMORY), styled(1, STRONG)), (first[2].ljust(TIME), styled(2, STRONG)),
+        (first[3], styled(3, STRONG)), *mark(was is not None and moved(first, before[:4] if before else None)),
+    ]  # fmt: skip
+    around = "".join(text.ljust(size) for text, size in zip(_second(each), (MEMORY, TIME, MONEY), strict=True))
     why = wrapped(each.why_not, width - 1, [("  ", "")], DIM if each.feasible else BAD, most=2)
-    return Item(id=ident(each), content=lines(top, under, *why))
+    return Item(id=ident(each), content=lines(top, values, [(" " * (bar + 3) + around.rstrip(), DIM)], *why))
 
 
 def _in_words(top: Parts, why: str, width: int) -> list[Parts]:
@@ -138,4 +129,4 @@ def _in_words(top: Parts, why: str, width: int) -> list[Parts]:
 
 def _where(each: Candidate) -> str:
     """The model without its owner, and the machine, as far as there is room."""
-    return f"{each.model.rpartition('/')[2]} on {machine_of(each)}" if each.machine else each.model
+    return f"{machine_of(each)} · {each.model.rpartition('/')[2]}"

@@ -52,7 +52,7 @@ def _step(finding: Finding, width: int, *, changed: bool, expanded: bool) -> Ite
     others: list[Parts] = []
     if not expanded:
         ways = " · ".join(f"{way} → {_where(to)}" for way, to in _others(finding))
-        others = wrapped(ways, width - 1, [("├╌ ", DIM)], most=2)
+        others = wrapped(ways, width - 1, [("├╌ ", DIM)], most=1)
     return Item(id=f"step:{finding.code}", content=lines(*asked, *body, *others))
 
 
