@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from ftc.advisor.memory import optimizer_bytes, shape_of, trainable, weights
-from ftc.advisor.parameters import lora_parameters
+from ftc.advisor.memory import state_bytes, trained, weights
+from ftc.advisor.parameters import layout, lora_parameters
 from ftc.advisor.values import Device, Setup, TimeEstimate, Workload
 from ftc.spec.estimate import Estimate
 
@@ -95,13 +95,13 @@ def step_seconds(setup: Setup, device: Device, length: float) -> Step:
         return _cpu_step(setup, device, tokens, length)
     flops = tokens * flops_a_token(setup, length)
     rate = _rate(setup, device) * _REACHED * tokens / (tokens + _HALF_TOKENS)
-    own = trainable(setup)
+    own = trained(setup)
     compute = setup.grad_accum * flops / rate
     passes = 3.0 if setup.checkpointing == "full" else 2.0
     moved = setup.grad_accum * (passes * weights(setup) + _activation_traffic(setup, tokens))
-    moved += own * (12 + 2 * optimizer_bytes(setup)) / _state_shards(setup)
+    moved += own * (12 + 2 * state_bytes(setup)) / _state_shards(setup)
     if setup.adapter == "qlora":
-        moved += setup.grad_accum * passes * 2 * 2 * shape_of(setup.architecture).parts.linear
+        moved += setup.grad_accum * passes * 2 * 2 * layout(setup.architecture).linear
     launches = _KERNELS * setup.architecture.layers * passes / 2 * _LAUNCH_S * setup.grad_accum
     return Step(
         compute=compute,
@@ -113,11 +113,12 @@ def step_seconds(setup: Setup, device: Device, length: float) -> Step:
 
 def flops_a_token(setup: Setup, length: float) -> float:
     """FLOPs of forward and backward: 2 a weight forward, as many for the inputs' gradient, as many for the weights'."""
-    model, shape = setup.architecture, shape_of(setup.architecture)
-    linear = 2.0 * (shape.parts.linear + shape.parts.experts_used)
+    model, parts = setup.architecture, layout(setup.architecture)
+    query = model.heads * model.head_dim
+    linear = 2.0 * (parts.linear + parts.experts_used)
     head = 0.0 if setup.objective == "reward" else 2.0 * model.vocab_size * model.hidden_size
     seen = length if model.sliding_window is None else min(length, 2.0 * model.sliding_window)
-    attention = 2.0 * model.layers * shape.q * seen  # causal: half of 4 x width x length
+    attention = 2.0 * model.layers * query * seen  # causal: half of 4 x width x length
     frozen = setup.adapter in ("lora", "qlora")
     adapter = 6.0 * lora_parameters(model, setup.lora_rank, setup.lora_targets) if frozen else 0.0
     forward = linear + attention
@@ -152,9 +153,10 @@ def _rate(setup: Setup, device: Device) -> float:
 
 def _activation_traffic(setup: Setup, tokens: float) -> float:
     """Bytes that norms, activations and residual sums move: each reads and writes its tensor a few times."""
-    model, shape = setup.architecture, shape_of(setup.architecture)
+    model = setup.architecture
+    inner = model.experts_per_token * model.moe_intermediate_size if model.experts else model.intermediate_size
     size = 4 if setup.weights == "fp32" or (setup.adapter == "qlora" and setup.kbit_upcast) else 2
-    return tokens * model.layers * size * (30 * model.hidden_size + 12 * shape.inner + 6 * shape.q)
+    return tokens * model.layers * size * (30 * model.hidden_size + 12 * inner + 6 * model.heads * model.head_dim)
 
 
 def _state_shards(setup: Setup) -> int:
@@ -191,7 +193,7 @@ def _cpu_step(setup: Setup, device: Device, tokens: float, length: float) -> Ste
     flops = tokens * flops_a_token(setup, length)
     calls = _CPU_LAYER_S * setup.architecture.layers * (1.5 if setup.checkpointing == "full" else 1.0)
     kind = {"qlora": 2.5, "lora": 1.2}.get(setup.adapter, 1.0)
-    moved = trainable(setup) * (12 + 2 * optimizer_bytes(setup)) / (device.bandwidth_gb_s * 1e9)
+    moved = trained(setup) * (12 + 2 * state_bytes(setup)) / (device.bandwidth_gb_s * 1e9)
     return Step(
         compute=setup.grad_accum * flops * slow / rate,
         memory=moved,
@@ -235,5 +237,5 @@ def _loading(setup: Setup, device: Device) -> float:
 
 def _checkpoints(setup: Setup, steps: int) -> float:
     """Seconds of writing checkpoints: what is trained and its states, about ten times a run."""
-    size = trainable(setup) * (4 + optimizer_bytes(setup))
+    size = trained(setup) * (4 + state_bytes(setup))
     return min(10, 1 + steps // 50) * (0.05 + size / (_DISK_GB_S * 1e9))

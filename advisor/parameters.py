@@ -37,6 +37,7 @@ class Family:
     head_dim: int | None = None  # default where the config does not say; None: hidden_size / heads
     experts: str = ""  # config key with the number of experts
     experts_bias: bool = False  # biases in router and experts, and one attention sink a head
+    experts_adapted: bool = False  # peft puts adapters on the fused experts for `all-linear`
 
 
 FAMILIES: dict[str, Family] = {
@@ -52,8 +53,8 @@ FAMILIES: dict[str, Family] = {
     "phi3": Family(fused_qkv=True, fused_gate_up=True),
     "olmo2": Family(qk_norm="all"),
     "gpt_neox": Family(norm_bias=True, attention_bias=True, fused_qkv=True, gated_mlp=False, mlp_bias=True),
-    "mixtral": Family(experts="num_local_experts"),
-    "qwen3_moe": Family(qk_norm="head", experts="num_experts"),
+    "mixtral": Family(experts="num_local_experts", experts_adapted=True),
+    "qwen3_moe": Family(qk_norm="head", experts="num_experts", experts_adapted=True),
     "gpt_oss": Family(attention_bias=True, experts="num_local_experts", experts_bias=True),
 }
 
@@ -168,7 +169,27 @@ def layout(model: Architecture) -> Layout:
 
 def lora_parameters(model: Architecture, rank: int, targets: str = "all-linear") -> int:
     """Parameters of a LoRA adapter: rank x (inputs + outputs) for each matrix that it is put on."""
-    return model.layers * sum(rank * (each.inputs + each.outputs) for each in targeted(model, targets))
+    sides = sum(each.inputs + each.outputs for each in targeted(model, targets))
+    return model.layers * (rank * sides + sum(expert_sides(model, rank, targets)))
+
+
+def expert_sides(model: Architecture, rank: int, targets: str = "all-linear") -> tuple[int, ...]:
+    """Elements of A and B of router and fused experts of one layer, where `all-linear` puts adapters on them.
+
+    peft gives each expert its own adapter, and the fused gate and up projection twice the rank
+    (`ParamWrapper` and its conversion of mixture-of-experts targets, peft 0.19 and later).
+    """
+    if targets != "all-linear" or not FAMILIES.get(model.model_type, Family()).experts_adapted:
+        return ()
+    hidden, inner, experts = model.hidden_size, model.moe_intermediate_size, model.experts
+    return (
+        rank * hidden,
+        rank * experts,
+        2 * rank * experts * hidden,
+        2 * rank * experts * 2 * inner,
+        rank * experts * inner,
+        rank * experts * hidden,
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,33 @@
+"""Lower bounds of memory that cost microseconds, for throwing out what cannot fit before anything is played."""
+
+from __future__ import annotations
+
+from ftc.advisor.memory.flow import BYTES
+from ftc.advisor.memory.static import shards, standing, trained, trained_width, weights
+from ftc.advisor.values import Setup
+
+GIB = 2**30
+
+
+def weights_gib(setup: Setup) -> float:
+    """The weights alone, per device."""
+    return 0.0 if setup.offload == "all" else weights(setup) / shards(setup)[0] / GIB
+
+
+def static_gib(setup: Setup) -> float:
+    """Weights, adapters and states, and the gradients where they are all alive before the optimiser's step."""
+    alive = 0.0 if setup.offload != "none" else trained(setup) * trained_width(setup) / shards(setup)[1]
+    parts = standing(setup)
+    return (sum(parts.values()) - parts["gradients"] + max(alive, parts["gradients"])) / GIB
+
+
+def bound_gib(setup: Setup) -> float:
+    """The same, or what stands with every layer's input and the least that a loss over the vocabulary takes."""
+    model = setup.architecture
+    tokens = setup.micro_batch * setup.seq_len
+    stream = 4 if setup.adapter == "qlora" and setup.kbit_upcast else BYTES[setup.weights]
+    kept = tokens * model.hidden_size * stream * model.layers
+    if setup.checkpointing == "none":
+        kept += tokens * 2 * model.layers * (3 * model.intermediate_size * (not model.experts) + 3 * model.hidden_size)
+    scores = 0 if setup.loss == "chunked" or setup.objective == "reward" else tokens * model.vocab_size * 12
+    return max(static_gib(setup), (sum(standing(setup).values()) + kept + scores) / GIB)

@@ -1,0 +1,93 @@
+"""The peak of one training step, by playing it: bytes allocated and reserved, and what they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+
+from ftc.advisor.memory.flow import BYTES, Flow, flow_of
+from ftc.advisor.memory.loading import adapter_tensors, loaded, tensors
+from ftc.advisor.memory.static import shards, standing, state_bytes, trained_width
+from ftc.advisor.memory.step import Course, play
+from ftc.advisor.parameters import layout
+from ftc.advisor.values import Device, Setup
+
+_SMALL = 2**20  # bytes: up to here the allocator serves from small segments
+_SHARDED = ("fsdp", "zero3")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """Bytes on one device; `parts` sum up to `allocated`."""
+
+    allocated: float
+    reserved: float
+    parts: Mapping[str, float]
+
+
+def peak_of(setup: Setup, device: Device) -> Peak:
+    """The peak on that device. Remembered, as a search asks for the same setup many times."""
+    return _peak(setup, device.kind, device.compute_capability)
+
+
+@lru_cache(maxsize=8192)
+def _peak(setup: Setup, kind: str, capability: float | None) -> Peak:
+    flow = flow_of(setup, kind, capability)
+    tape = play(flow, course_of(setup, flow, capability))
+    parts = dict(standing(setup))
+    parts["optimizer"] += parts.pop("master")
+    for name, size in tape.at_peak().items():
+        parts[name] = parts.get(name, 0.0) + size
+    start = loaded(replace(setup, seq_len=1, micro_batch=1, grad_accum=min(setup.grad_accum, 2))).copy()
+    reserved = start.replay(tape.events, tape.sizes)
+    return Peak(allocated=sum(parts.values()), reserved=float(reserved), parts=MappingProxyType(parts))
+
+
+def course_of(setup: Setup, flow: Flow, capability: float | None) -> Course:
+    """What the step goes through, for that setup."""
+    model = setup.architecture
+    own = trained_width(setup)
+    generates = setup.objective in ("grpo", "rloo")
+    sharded = setup.sharding in _SHARDED and setup.devices * setup.nodes > 1
+    parts = layout(model)
+    ends = (parts.embedding + parts.head) * BYTES[setup.weights]
+    layer = (parts.total - parts.embedding - parts.head) / model.layers * BYTES[setup.weights]
+    passing: tuple[float, ...] = ()
+    if setup.optimizer_kernel == "foreach" and setup.optimizer == "adamw":  # the square roots of all second moments
+        one = state_bytes(setup) / 2 / shards(setup)[2]
+        passing = _packed([each * one for each in _trained_tensors(setup)])
+    return Course(
+        objective=setup.objective,
+        reference=setup.reference in ("adapter-off", "copy") and setup.objective != "sft",
+        scored=0 if setup.objective == "reward" else setup.completion_len or setup.seq_len,
+        generated=(setup.micro_batch * setup.grad_accum, setup.seq_len) if generates else (0, 0),
+        leaves=_leaves(setup, own),
+        gathered=layer if sharded else 0.0,
+        gathered_ends=ends if sharded else 0.0,
+        optimizer_passing=passing,
+        cublas=32 * 2**20 if capability is not None and capability >= 9.0 else 8519680,
+    )
+
+
+def _trained_tensors(setup: Setup) -> list[int]:
+    """Elements of each trained parameter."""
+    return adapter_tensors(setup) if setup.adapter in ("lora", "qlora") else tensors(setup)
+
+
+def _leaves(setup: Setup, width: int) -> tuple[float, ...]:
+    """Gradients that one layer leaves behind."""
+    model = setup.architecture
+    if setup.adapter in ("lora", "qlora"):
+        own = adapter_tensors(setup)
+        return _packed([each * width for each in own[: len(own) // model.layers]])
+    whole = tensors(setup)
+    a_layer = (len(whole) - 1) // model.layers
+    return tuple(float(each * width) for each in whole[1 : 1 + a_layer])
+
+
+def _packed(sizes: list[float]) -> tuple[float, ...]:
+    """Fewer blocks that take the same room: small ones share 1 MiB blocks, as they share the allocator's segments."""
+    small = sum(size for size in sizes if size <= _SMALL)
+    return (*[size for size in sizes if size > _SMALL], *[float(_SMALL)] * int(small // _SMALL), small % _SMALL)
