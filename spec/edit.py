@@ -6,15 +6,11 @@ A value is replaced where it stands, a new key gets a line of its own; what is n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from ftc.spec.diagnostics import Diagnostic, Refused
 from ftc.spec.language import Json, KeyPlace, read
-from ftc.spec.load import load_text
 from ftc.spec.yaml_text import one_line, with_comment, yaml_text
-from ftc.spec.yaml_tree import LINE_BREAK, Node, read_tree
-
-NOT_EDITABLE = ("S102", "S105", "S106", "S107", "S108", "S109", "S119")  # no tree to change, or an ambiguous one
+from ftc.spec.yaml_tree import LINE_BREAK, Node, Unreadable, read_tree
 
 
 def edit(text: str, changes: Mapping[str, Json]) -> str:
@@ -29,13 +25,9 @@ def edit(text: str, changes: Mapping[str, Json]) -> str:
 
 
 def _edited(text: str, key: str, value: Json) -> str:
-    loaded = load_text(text, "", Path())
-    refused = [each for each in loaded.diagnostics if each.code in NOT_EDITABLE]
-    if refused and text.strip():
-        raise Refused(refused)
     bare = text.removeprefix("\ufeff")
     mark = text[: len(text) - len(bare)]
-    root = read_tree(bare)
+    root = _tree(bare)
     places = read(root).places if root is not None else {}
     at = places.get(key)
     if value is not None and at is not None and _stands_alone(at, places, bare):
@@ -45,6 +37,22 @@ def _edited(text: str, key: str, value: Json) -> str:
     if value is None and (at is None or (shorter := _without_line(bare, at)) is not None):
         return text if at is None else mark + (shorter or "")
     return mark + _rewritten(bare, key, value)
+
+
+def _tree(text: str) -> Node | None:
+    """The tree to change, None where there is none yet. Raises Refused where it cannot be changed."""
+    try:
+        root = read_tree(text)
+    except Unreadable as unreadable:
+        raise Refused([unreadable.diagnostic]) from None
+    if root is None:
+        return None
+    if root.kind != "mapping":
+        raise Refused([Diagnostic(code="S108", message="a spec is a mapping of keys to values", line=1, column=1)])
+    ambiguous = [each for each in read(root).diagnostics if each.code in ("S109", "S119")]
+    if ambiguous:
+        raise Refused(ambiguous)
+    return root
 
 
 def _stands_alone(at: KeyPlace, places: Mapping[str, KeyPlace], text: str) -> bool:
@@ -74,9 +82,10 @@ def _without_line(text: str, at: KeyPlace) -> str | None:
     start = _start(text, at.key.line)
     if not at.leaf or not at.value.whole or at.value.line != at.key.line:
         return None
-    if text[start : start + at.key.column - 1].strip(" ") or "&" in text:
-        return None
     end = LINE_BREAK.search(text, start)
+    anchored = "&" in text[start : end.start() if end else len(text)]  # others refer to it
+    if text[start : start + at.key.column - 1].strip(" ") or anchored:
+        return None
     return text[:start] + (text[end.end() :] if end else "")
 
 
@@ -147,8 +156,17 @@ def _rewritten(text: str, key: str, value: Json) -> str:
     from ruamel.yaml import YAML  # 32 ms
     from ruamel.yaml.comments import CommentedMap
     from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.resolver import VersionedResolver
+
+    class AsWritten(VersionedResolver):
+        """Takes every value as the text it is: `1e-06`, `~` and `007` come out as they went in."""
+
+        @property
+        def versioned_resolver(self) -> dict[str, object]:
+            return {}
 
     yaml = YAML()
+    yaml.Resolver = AsWritten
     yaml.preserve_quotes = True
     yaml.width = 1_000_000  # lines are as long as their writer made them
     indented = any(line.startswith("  - ") for line in text.splitlines())
@@ -211,6 +229,5 @@ def _flow(value: Json) -> Json:
         sequence = CommentedSeq([_flow(each) for each in value])
         sequence.fa.set_flow_style()
         return sequence
-    if isinstance(value, str) and yaml_text(value) != value:
-        return DoubleQuotedScalarString(value)
-    return value
+    written = yaml_text(value)
+    return DoubleQuotedScalarString(value) if isinstance(value, str) and written != value else written

@@ -18,6 +18,14 @@ from ftc.spec.yaml_text import one_line, with_comment, yaml_text
 __all__ = ["Found", "edit", "preview", "starter"]
 
 SCHEMA_FILE = ".ftc/spec.schema.json"  # where `ftc init` puts the schema, for editors
+METRICS = {  # the one that is offered for a task; win_rate for the others
+    "classification": "accuracy",
+    "extraction": "field_f1",
+    "summarization": "rouge_l",
+    "reasoning": "exact_match",
+    "structured-output": "json_validity",
+    "qa": "token_f1",
+}
 LINE_WIDTH = 110  # characters; longer remarks stand above their line
 PREVIEW_WIDTH = 96  # characters of a row that are shown
 
@@ -115,7 +123,8 @@ def _goal(page: _Page) -> None:
         "goal.prompting", "untried", "what prompting alone has achieved: " + " ".join(vocabulary("goal.prompting"))
     )
     page.value("goal.language", "en", "of the data")
-    page.option("goal.success", {"metric": "accuracy", "at_least": 0.8}, "to be reached on held-out rows")
+    metric = METRICS.get(str(page.values.get("goal.task", "")), "win_rate")
+    page.option("goal.success", {"metric": metric, "at_least": 0.8}, "to be reached on held-out rows")
 
 
 def _data(page: _Page, found: Sequence[Found]) -> None:
