@@ -1,7 +1,8 @@
 """Hand-made plans that tests share: valid by `compiler/plan.schema.json`, one a method, made without data or advice.
 
 `plan_for("sft-lora")` is a plan; keyword arguments change its head (`name=`, `hardware=`, ...), `train=` changes
-arguments of its training stage. Nothing here runs: sizes are those of a 1.5B model on one 24 GB card.
+arguments of its training stage. `chain_for("sft", "dpo")` is one that trains in several stages. Nothing here runs:
+sizes are those of a 1.5B model on one 24 GB card.
 """
 
 from __future__ import annotations
@@ -172,6 +173,30 @@ def train(adapter: str, **changes: Any) -> told.Train:
         "seed": 0,
     }
     return told.Train(**(arguments | changes))
+
+
+# What a stage of each kind is told beside what every training stage is told.
+OBJECTIVES: dict[str, dict[str, Any]] = {
+    "cpt": {"loss_on": "all", "packing": True, "group_by_length": False},
+    "reward": {},
+    "dpo": {"beta": 0.1, "loss_type": ["sigmoid"], "label_smoothing": 0.0, "precompute_reference": False},
+    "kto": {"beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.33, "precompute_reference": False},
+    "grpo": {"beta": 0.04, "generations": 8, "max_completion_length": 512, "temperature": 1.0},
+    "rloo": {"beta": 0.05, "generations": 4, "max_completion_length": 512, "temperature": 1.0},
+}
+
+
+def chain_for(*kinds: StageKind, adapter: str = "lora", **head: Any) -> Plan:
+    """A plan that trains in stages of these kinds, each from the result of the one before."""
+    before, middle = "base", []
+    for kind in kinds:
+        told_to = told.write_arguments(train(adapter, start_from=before)) | OBJECTIVES.get(kind, {})
+        origins = dict.fromkeys(told_to, "default")
+        middle.append(Stage(id=kind, kind=kind, needs=("prepare",), arguments=told_to, origins=origins, estimate={}))
+        before = kind
+    rest = [each for each in stages("sft-lora", {}) if each.id in ("prepare", "baseline", "report")]
+    decided = {**verdict("sft-lora"), "method": "+".join(kinds)}
+    return plan_for(stages=(*rest[:2], *middle, rest[2]), verdict=decided, **head)
 
 
 def stages(method: str, changes: Mapping[str, Any]) -> tuple[Stage, ...]:
