@@ -149,9 +149,20 @@ def _sentence(rng: random.Random) -> str:
 
 
 _KINDS: tuple[tuple[Callable[[random.Random], Turns], int], ...] = (
-    (_routing, 40), (_choosing, 4), (_domain, 5), (_mood, 5), (_extraction, 6), (_arithmetic, 5), (_copying, 4), (_naming, 10), (_fact, 3),
-    (_opposite, 2), (_reply, 7), (_dialogue, 3), (_summary, 3),
-)  # fmt: skip
+    (_routing, 40),
+    (_choosing, 4),
+    (_domain, 5),
+    (_mood, 5),
+    (_extraction, 6),
+    (_arithmetic, 5),
+    (_copying, 4),
+    (_naming, 10),
+    (_fact, 3),
+    (_opposite, 2),
+    (_reply, 7),
+    (_dialogue, 3),
+    (_summary, 3),
+)
 
 
 def dialogues(count: int, seed: int) -> Iterator[Turns]:

@@ -24,7 +24,7 @@ PAD, USER, ASSISTANT, SYSTEM, TOOL, END = (
     "<|tool|>",
     "<|end|>",
 )
-# A word takes the blank or the underscore before it along, so that `credit_card_lost` is as short as `credit card lost`.
+# A word takes the blank or underscore before it along, so that `credit_card_lost` is as short as `credit card lost`.
 WORDS = r"[ _]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}_]+|_+|\s+(?!\S)|\s+"
 
 CHAT_TEMPLATE = """\

@@ -1,0 +1,211 @@
+"""Everything that a report says, as one JSON value: the decision, the work, before and after, estimate and actual."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from ftc.compiler.plan import Plan
+from ftc.runtime.context import results, started
+from ftc.runtime.journal import Event
+from ftc.runtime.run_folder import RunFolder, read_rows
+from ftc.runtime.spending import over_budget, spent_hours
+
+PREDICTIONS = "predictions.jsonl"
+TEXT = 600  # characters of a sample that are shown
+
+
+def facts(plan: Plan, run: RunFolder, events: Sequence[Event], *, samples: int) -> dict[str, Any]:
+    """The report."""
+    found = results(events)
+    by_kind: dict[str, str] = {stage.kind: stage.id for stage in reversed(plan.stages)}
+    before = dict(found.get(by_kind.get("baseline", ""), {}))
+    after = dict(found.get(by_kind.get("evaluate", ""), {}))
+    return {
+        "name": plan.name,
+        "run": plan.run_name,
+        "plan": plan.hash,
+        "folder": str(run.path.resolve()),
+        "goal": _goal(plan, after),
+        "decision": _decision(plan),
+        "data": dict(found.get(by_kind.get("prepare", ""), {})),
+        "scores": _scores(before, after),
+        "before": before,
+        "after": after,
+        "training": _training(plan, found, events),
+        "curve": _curve(events),
+        "stages": _stages(plan, events),
+        "estimate": _estimate(plan, events),
+        "samples": _samples(run, by_kind, samples),
+        "export": dict(found.get(by_kind.get("export", ""), {})),
+        "remarks": _remarks(events),
+        "over_budget": over_budget(plan, events),
+        "versions": _versions(plan),
+        "machine": str(started(events).get("machine", platform.machine())),
+        "prices_as_of": plan.prices_as_of,
+    }
+
+
+def _goal(plan: Plan, after: Mapping[str, Any]) -> dict[str, Any]:
+    success = plan.goal.get("success")
+    reached = after.get("metrics", {}).get(success["metric"], {}).get("value") if success else None
+    met = None if success is None or reached is None else reached >= success["at_least"]
+    return {**plan.goal, "reached": reached, "met": met}
+
+
+def _decision(plan: Plan) -> dict[str, Any]:
+    verdict = plan.verdict
+    return {
+        "method": verdict.get("method"),
+        "adapter": verdict.get("adapter"),
+        "model": plan.model.get("base"),
+        "parameters": plan.model.get("parameters"),
+        "confidence": verdict.get("confidence"),
+        "flags": verdict.get("flags", []),
+        "trace": verdict.get("trace", []),
+        "alternatives": verdict.get("alternatives", []),
+        "flips": verdict.get("flips", []),
+        "settings": verdict.get("settings", {}),
+        "hardware": dict(plan.hardware),
+    }
+
+
+def _scores(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One entry a metric: before, after and the change, each with its interval."""
+    first, second, changes = before.get("metrics", {}), after.get("metrics", {}), after.get("changes", {})
+    return [
+        {"metric": name, "before": first.get(name), "after": second.get(name), "change": changes.get(name)}
+        for name in dict.fromkeys((*first, *second))
+    ]
+
+
+def _training(plan: Plan, found: Mapping[str, Mapping[str, Any]], events: Sequence[Event]) -> list[dict[str, Any]]:
+    return [
+        {
+            "stage": stage.id,
+            **found[stage.id],
+            "resumed_at": [each["step"] for each in events if each["kind"] == "resumed" and each["stage"] == stage.id],
+            "arguments": {**stage.arguments},
+            "origins": {**stage.origins},
+        }
+        for stage in plan.stages
+        if "learning_rate" in stage.arguments and stage.id in found
+    ]
+
+
+def _curve(events: Sequence[Event]) -> dict[str, list[dict[str, Any]]]:
+    """Loss over steps. What a resumed run did again counts once, in its last version."""
+    train: dict[tuple[str, int], dict[str, Any]] = {}
+    held_out: dict[tuple[str, int], dict[str, Any]] = {}
+    for event in events:
+        where = (str(event["stage"]), int(event.get("step", 0)))
+        if event["kind"] == "step":
+            train[where] = {
+                name: event.get(name) for name in ("stage", "step", "loss", "learning_rate", "tokens", "seconds")
+            }
+        elif event["kind"] == "held_out":
+            held_out[where] = {name: event.get(name) for name in ("stage", "step", "loss")}
+    return {"train": [train[key] for key in sorted(train)], "held_out": [held_out[key] for key in sorted(held_out)]}
+
+
+def _stages(plan: Plan, events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Each stage: what was estimated beside what it took, over all attempts."""
+    out = []
+    for stage in plan.stages:
+        mine = [event for event in events if event["stage"] == stage.id]
+        seconds = spent_hours(mine) * 3600
+        peaks = [event["memory"] for event in mine if isinstance(event.get("memory"), dict)]
+        out.append(
+            {
+                "stage": stage.id,
+                "kind": stage.kind,
+                "attempts": sum(event["kind"] == "stage_started" for event in mine),
+                "seconds": round(seconds, 1),
+                "estimated_hours": dict(stage.estimate).get("hours"),
+                "estimated_memory_gib": dict(stage.estimate).get("memory_gib"),
+                "peak_gib": {
+                    name: max(float(each[name]) for each in peaks if name in each)
+                    for name in ("process_gib", "allocated_gib", "reserved_gib")
+                    if any(name in each for each in peaks)
+                },
+            }
+        )
+    return out
+
+
+def _estimate(plan: Plan, events: Sequence[Event]) -> dict[str, Any]:
+    """The whole run: estimate beside actual."""
+    hours = spent_hours(events)
+    rate = float(plan.budget.get("usd_per_hour") or 0.0)
+    speeds = _tokens_per_second(events)
+    peaks = [
+        each["peak_gib"] for each in _stages(plan, events) if "learning_rate" in plan.stage(each["stage"]).arguments
+    ]
+    peak = max((value.get("reserved_gib", value.get("process_gib", 0.0)) for value in peaks), default=None)
+    return {
+        "hours": {"estimated": plan.estimate.get("hours"), "actual": hours},
+        "usd": {"estimated": plan.estimate.get("usd"), "actual": hours * rate},
+        "memory_gib": {"estimated": plan.estimate.get("memory", {}).get("device_gib"), "actual": peak},
+        "tokens_per_second": {"estimated": plan.estimate.get("tokens_per_second_per_gpu"), "actual": speeds},
+    }
+
+
+def _tokens_per_second(events: Sequence[Event]) -> float | None:
+    """Over the last attempt of training that logged."""
+    logged = [event for event in events if event["kind"] == "step" and event.get("tokens") and event.get("seconds")]
+    if len(logged) < 2:
+        return None
+    last = logged[-1]
+    first = next(event for event in logged if event["stage"] == last["stage"] and _same_attempt(event, last, events))
+    seconds, tokens = last["seconds"] - first["seconds"], last["tokens"] - first["tokens"]
+    return round(tokens / seconds, 1) if seconds > 0 and tokens > 0 else None
+
+
+def _same_attempt(first: Event, last: Event, events: Sequence[Event]) -> bool:
+    starts = [each["ts"] for each in events if each["kind"] == "stage_started" and each["stage"] == last["stage"]]
+    return bool(starts) and first["ts"] >= starts[-1]
+
+
+def _samples(run: RunFolder, by_kind: Mapping[str, str], most: int) -> list[dict[str, Any]]:
+    """Rows spread over the held-out set, with the answers before and after."""
+    files = {name: run.stage(by_kind[name]) / PREDICTIONS for name in ("baseline", "evaluate") if name in by_kind}
+    said = {name: list(read_rows(path)) for name, path in files.items() if path.exists()}
+    rows = said.get("evaluate") or said.get("baseline") or []
+    chosen = range(0, len(rows), max(1, len(rows) // most)) if most else range(0)
+    return [
+        {
+            "place": rows[index]["place"],
+            "prompt": rows[index]["prompt"][:TEXT],
+            "expected": rows[index]["expected"][:TEXT],
+            "before": said["baseline"][index]["answer"][:TEXT] if "baseline" in said else None,
+            "after": said["evaluate"][index]["answer"][:TEXT] if "evaluate" in said else None,
+            "right": rows[index]["right"],
+        }
+        for index in list(chosen)[:most]
+    ]
+
+
+def _remarks(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """Tripwires and other findings, each once."""
+    seen: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for event in events:
+        if event["kind"] == "remark":
+            key = (str(event["stage"]), str(event.get("code")), str(event.get("message")))
+            seen[key] = {
+                name: event[name]
+                for name in ("stage", "code", "message", "severity", "rows", "examples")
+                if name in event
+            }
+    return list(seen.values())
+
+
+def _versions(plan: Plan) -> dict[str, str]:
+    out = {"python": platform.python_version()}
+    for name in ("finetune-compiler", *plan.versions):
+        try:
+            out[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return out
