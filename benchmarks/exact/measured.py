@@ -1,4 +1,4 @@
-"""Predicted against published peaks: `python benchmarks/exact/measured.py POINTS.csv` prints the table, writes results.json.
+"""Predicted against published peaks: `python benchmarks/exact/measured.py POINTS.csv` prints a table, writes a JSON.
 
 Takes every row that gives allocated memory with complete settings. Nothing is fitted: what a row's harness does
 (autocast or not, which optimiser kernel, whether the loop holds the outputs) comes from that harness's own source.

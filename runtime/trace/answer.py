@@ -28,14 +28,16 @@ class Phase:
 
 @dataclass(slots=True)
 class Step:
-    """A training step in parts; blocks of a part that repeats are fresh each time."""
+    """A training step in parts. Blocks of a part that repeats are fresh each time."""
 
     setup: list[Stretch]
-    passes: list[Stretch]
+    before: list[Stretch]  # once a step, before the micro-batches: generation
+    passes: list[Stretch]  # one micro-batch
     held: list[Block]  # given back after the optimiser's step
     gradients: list[Block]  # given back by zero_grad
     optimizer_first: list[Stretch]
     optimizer_later: list[Stretch]
+    accumulation: int
     workspace: int  # bytes of cuBLAS workspace, for the forward and the backward thread
 
 
@@ -46,6 +48,7 @@ class Replay:
         self.live = dict.fromkeys(COMPONENTS, 0)
         self.allocator = allocator
         self.phases: list[Phase] = []
+        self._gone: set[tuple[int, object]] = set()
 
     def begin(self, name: str) -> None:
         """What follows belongs to this phase."""
@@ -53,18 +56,32 @@ class Replay:
             now = self.allocator.allocated
             self.phases.append(Phase(name, now, now, dict(self.live)))
 
-    def play(self, events: Iterable[tuple[int, Block]], instance: int) -> None:
-        """One stretch. A block that is too small to split is counted whole: what was not asked for is overhead."""
-        phase, allocator, live = self.phases[-1], self.allocator, self.live
+    def play(self, events: Iterable[tuple[int, Block]], instance: object, *, accumulate: bool = False) -> None:
+        """One stretch. A block that is too small to split is counted whole: what was not asked for is overhead.
+
+        With `accumulate`, a complete gradient is added to the one that is there and given back.
+        """
+        phase = self.phases[-1]
         for sign, block in events:
             name = (id(block), instance)
-            counted = allocator.allocate(name, block.size) if sign > 0 else allocator.free(name)
-            asked = rounded(block.size)
-            live[block.category] += sign * asked
-            live["overhead"] += sign * (counted - asked)
-            if allocator.allocated > phase.peak:
-                phase.peak, phase.at_peak = allocator.allocated, dict(live)
-        phase.end = allocator.allocated
+            if sign == 0:
+                if accumulate:
+                    self._count(-1, block, name)
+                    self._gone.add(name)
+                continue
+            if name in self._gone:
+                self._gone.discard(name)
+                continue
+            self._count(sign, block, name)
+            if self.allocator.allocated > phase.peak:
+                phase.peak, phase.at_peak = self.allocator.allocated, dict(self.live)
+        phase.end = self.allocator.allocated
+
+    def _count(self, sign: int, block: Block, name: tuple[int, object]) -> None:
+        counted = self.allocator.allocate(name, block.size) if sign > 0 else self.allocator.free(name)
+        asked = rounded(block.size)
+        self.live[block.category] += sign * asked
+        self.live["overhead"] += sign * (counted - asked)
 
 
 def replay(step: Step, allocator: CachingAllocator) -> list[Phase]:
@@ -77,25 +94,33 @@ def replay(step: Step, allocator: CachingAllocator) -> list[Phase]:
     for number in (1, 2):
         if number == 2:
             run.phases = []
-        for stretch in step.passes:
+        for stretch in step.before:
             run.begin(_phase_name(stretch))
-            workspace = workspaces.pop("backward" if stretch.phase.startswith("backward") else "forward", None)
-            if workspace is not None and step.workspace:
-                run.play([(1, workspace)], 0)
             run.play(stretch.events, number)
+        for micro in range(min(step.accumulation, 2)):  # a third micro-batch is like the second
+            for stretch in step.passes:
+                run.begin(_phase_name(stretch))
+                workspace = workspaces.pop("backward" if stretch.phase.startswith("backward") else "forward", None)
+                if workspace is not None and step.workspace:
+                    run.play([(1, workspace)], 0)
+                run.play(stretch.events, (number, micro), accumulate=micro > 0)
+            run.play([(-1, b) for b in step.held if micro + 1 < min(step.accumulation, 2)], (number, micro))
         run.begin("optimizer")
-        optimizer = step.optimizer_first if number == 1 else step.optimizer_later
-        for stretch in optimizer:
-            run.play(stretch.events, 0 if number == 1 else number)
-        run.play([(-1, b) for b in step.held], number)
-        run.play([(-1, b) for b in step.gradients], number)
+        for stretch in step.optimizer_first if number == 1 else step.optimizer_later:
+            run.play(stretch.events, 0)
+        run.play([(-1, b) for b in step.held], (number, min(step.accumulation, 2) - 1))
+        run.play([(-1, b) for b in step.gradients], (number, 0))
     return run.phases
 
 
 def _phase_name(stretch: Stretch) -> str:
     name = stretch.phase
-    if name in ("loss", "loss-2", "end"):
-        return "head" if name != "end" else "backward"
+    if name.startswith("generat"):
+        return "generation"
+    if name == "end":
+        return "backward"
+    if name.startswith("loss"):
+        return "head"
     if stretch.layer == -2:
         return "head" if not name.startswith("backward") else "head backward"
     return name

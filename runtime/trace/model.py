@@ -21,6 +21,7 @@ from ftc.runtime.trace.twins import Nf4Linear
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 DEVICE = "cpu"
+FUSED_EXPERTS = 3  # dimensions of a parameter that holds all experts of a layer
 FLASH = "ftc_fused"  # transformers looks for a kernel package behind any name that says flash
 
 
@@ -128,12 +129,15 @@ def _on_meta(request: Request, config: Any, notes: list[str]) -> Any:
         except ValueError as error:
             if "scaled_dot_product_attention" not in str(error) and "sdpa" not in str(error):
                 raise RequestError(f"model: {error}") from error
-            notes.append("this model class has no sdpa attention: eager was traced")
+            notes.append("transformers refuses sdpa for this architecture: eager attention was traced")
             model = auto.from_config(config, attn_implementation="eager", dtype=dtype)
     if hasattr(model, "set_experts_implementation") and _has_experts(model):
         model.set_experts_implementation("grouped_mm")
         if request.adapter == "qlora":
-            notes.append("bitsandbytes quantises linear layers only: fused expert weights stay in their own dtype")
+            notes.append(
+                "bitsandbytes quantises linear layers only: the fused experts stay in their own dtype, and are not "
+                "widened, since grouped products take 16 bits only"
+            )
     if request.adapter == "qlora":
         head = model.get_output_embeddings()
         for module in model.modules():
@@ -143,7 +147,7 @@ def _on_meta(request: Request, config: Any, notes: list[str]) -> Any:
 
 
 def _has_experts(model: Any) -> bool:
-    return any(p.ndim == 3 for p in model.parameters())
+    return any(p.ndim == FUSED_EXPERTS for p in model.parameters())
 
 
 def _with_adapters(request: Request, model: Any) -> Any:
@@ -192,7 +196,11 @@ def decoder_layers(model: Any) -> list[Any]:
     lists = [m for m in model.modules() if isinstance(m, torch.nn.ModuleList) and len(m) == depth]
     if not lists:
         raise RequestError(f"model: no list of {depth} decoder layers found in {type(model).__name__}")
-    return list(max(lists, key=lambda m: sum(p.numel() for p in m.parameters())))
+    return list(max(lists, key=_size))
+
+
+def _size(module: Any) -> int:
+    return sum(p.numel() for p in module.parameters())
 
 
 def _materialise(model: Any, request: Request, tracker: Tracker, layers: list[Any], *, frozen: str) -> None:
@@ -234,7 +242,7 @@ def _materialise_module(
 def _dtype(request: Request, parameter: torch.nn.Parameter) -> torch.dtype:
     if request.adapter != "full" and parameter.requires_grad:
         return DTYPES[request.adapters]
-    if request.adapter == "qlora" and request.kbit_upcast:
+    if request.adapter == "qlora" and request.kbit_upcast and parameter.ndim < FUSED_EXPERTS:
         return torch.float32  # peft.prepare_model_for_kbit_training widens whatever is not quantised
     return parameter.dtype
 

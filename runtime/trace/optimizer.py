@@ -45,19 +45,21 @@ def steps(request: Request, parameters: list[Trainable]) -> tuple[list[Segment],
         for size in _eight_bit(parameters, paged=request.optimizer == "paged-adamw-8bit"):
             tracker.note(size, "optimizer")
         return tracker.segments[1:], []
-    own = DTYPES[request.optimizer_dtype]
+    if request.offload != "none":
+        return [], []  # state and step are on the host
+    own = torch.float32 if _keeps_masters(request) else DTYPES[request.optimizer_dtype]
     masters = [torch.nn.Parameter(torch.empty(p.shape, dtype=_state_dtype(p, own), device=DEVICE)) for p in parameters]
     optimizer = _make(request, masters)
     first: list[Segment] = []
     later: list[Segment] = []
     for record in (first, later):
         tracker.cut(("optimizer", -1))
-        if request.master_weights and record is first:
+        if _keeps_masters(request) and record is first:
             for parameter in masters:
                 tracker.add(parameter, "optimizer")
         for master, parameter in zip(masters, parameters, strict=True):
-            grad = torch.empty(parameter.shape, dtype=_grad_dtype(request, parameter, master), device=DEVICE)
-            if request.master_weights and parameter.dtype != master.dtype:
+            grad = torch.empty(parameter.shape, dtype=master.dtype, device=DEVICE)
+            if _keeps_masters(request) and parameter.dtype != master.dtype:
                 tracker.add(grad, "gradients")  # the 16-bit gradient is widened for the master copy
             master.grad = grad
             del grad
@@ -70,12 +72,14 @@ def steps(request: Request, parameters: list[Trainable]) -> tuple[list[Segment],
     return _without_host_tensors(request, first), _without_host_tensors(request, later)
 
 
+def _keeps_masters(request: Request) -> bool:
+    """fp32 copies beside 16-bit weights: asked for, or because DeepSpeed always keeps them."""
+    deepspeed = request.sharding in ("zero2", "zero3") and request.world > 1
+    return request.master_weights or (deepspeed and request.compute != "fp32")
+
+
 def _state_dtype(parameter: Trainable, wanted: torch.dtype) -> torch.dtype:
     return wanted if parameter.dtype != torch.float32 else torch.float32
-
-
-def _grad_dtype(request: Request, parameter: Trainable, master: torch.Tensor) -> torch.dtype:
-    return master.dtype
 
 
 def _make(request: Request, parameters: list[torch.nn.Parameter]) -> Any:

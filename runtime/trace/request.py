@@ -8,7 +8,7 @@ a child.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 Dtype = Literal["bf16", "fp16", "fp32"]
@@ -59,7 +59,6 @@ class Request:
     depth: Literal["unrolled", "full"] = "unrolled"
     cublas_workspace_mib: float | None = None  # None: PyTorch's own default for the card's generation
     compute_capability: float = 8.0
-    architecture: Mapping[str, Any] = field(default_factory=dict)  # ignored: a Setup's own description of the model
 
     @property
     def world(self) -> int:

@@ -96,6 +96,46 @@ class Micro:
             self.tracker.add(batch["attention_mask"], "activations")
         return batch
 
+    def generate(self) -> None:
+        """Answers for the coming updates: the prompts at once, then the last of the tokens, with the longest cache.
+
+        A cache grows by copying (transformers' DynamicCache), so the last token is the dearest. What lies between the
+        two is skipped.
+        """
+        request, model = self.request, self.built.model
+        rows = request.micro_batch * request.grad_accum
+        prompt = max(1, request.seq_len - request.completion_len)
+        model.eval()
+        with torch.no_grad():
+            self._phase("generation")
+            cache = self._next_token(torch.empty((rows, prompt), dtype=torch.long, device=DEVICE), None)
+            self._grow(cache, max(prompt, request.seq_len - 1))
+            self._phase("generation")
+            self._next_token(torch.empty((rows, 1), dtype=torch.long, device=DEVICE), cache)
+            self._phase("generated")
+            del cache
+        model.train()
+
+    def _next_token(self, ids: torch.Tensor, cache: Any) -> Any:
+        from transformers import DynamicCache
+
+        cache = DynamicCache(config=self.built.model.config) if cache is None else cache
+        out = self.built.model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        scores = out.logits[:, -1].to(dtype=torch.float32, copy=True)
+        functional.softmax(scores, dim=-1)
+        return cache
+
+    def _grow(self, cache: Any, length: int) -> None:
+        for index, layer in enumerate(cache.layers):
+            self.tracker.cut((self.recorder.phase + "-cache", index))
+            for name in ("keys", "values"):
+                kept = getattr(layer, name)
+                window = getattr(layer, "sliding_window", None) or length
+                setattr(layer, name, kept.new_empty((*kept.shape[:2], min(length, window), kept.shape[3])))
+                del kept
+            if hasattr(layer, "cumulative_length"):
+                layer.cumulative_length = length
+
     def run(self) -> Any:
         """Forward, loss and backward. Returns what the loop still holds afterwards."""
         self._phase("forward")
@@ -163,7 +203,7 @@ class Micro:
         return chosen.sum(1)
 
     def _reference_scores(self) -> torch.Tensor:
-        request, built = self.request, self.built
+        request = self.request
         if request.reference == "precomputed":
             return torch.empty(request.rows, device=DEVICE)
         with torch.no_grad(), self._as_reference() as model:
@@ -232,7 +272,7 @@ def watch_gradients(built: Built, tracker: Tracker) -> None:
     """A gradient that autograd leaves on a parameter is no activation."""
     for parameter in trainable(built.model):
         parameter.register_post_accumulate_grad_hook(
-            lambda p: tracker.rename(p.grad, "gradients") if p.grad is not None else None
+            lambda p: tracker.is_gradient(p.grad) if p.grad is not None else None
         )
 
 

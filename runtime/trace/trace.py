@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from ftc.runtime.trace import answer, optimizer, step, twins, unroll
+from ftc.runtime.trace import answer, optimizer, sharding, step, twins, unroll
 from ftc.runtime.trace.allocator import CachingAllocator
-from ftc.runtime.trace.model import Built, assemble, depth_of, layer_kinds, load_config, materialise, trainable, with_layers
+from ftc.runtime.trace.model import (
+    Built,
+    assemble,
+    depth_of,
+    layer_kinds,
+    load_config,
+    materialise,
+    trainable,
+    with_layers,
+)
 from ftc.runtime.trace.request import Request
 from ftc.runtime.trace.tracker import Segment, Tracker
 
@@ -24,18 +36,19 @@ def trace(request: Request) -> dict[str, Any]:
     started = time.perf_counter()
     config = load_config(request.model)
     notes: list[str] = []
+    used = sharding.as_used(request)
     plan, stretches = None, None
     if request.depth == "unrolled":
         try:
             kinds = layer_kinds(config)
             plan = unroll.sketch(kinds)
-            segments, built = record(request, with_layers(config, plan.kept))
+            segments, built = record(used, with_layers(config, plan.kept))
             stretches = unroll.unroll(segments, plan, kinds)
         except unroll.NotUniformError as error:
             notes.append(f"traced at full depth: {error}")
             plan = None
     if stretches is None:
-        segments, built = record(request, config)
+        segments, built = record(used, config)
         stretches = unroll.as_traced(segments)
     parameters = _trainables(built, plan)
     whole = _compose(request, stretches, parameters)
@@ -71,7 +84,7 @@ def record(request: Request, config: Any) -> tuple[list[Segment], Built]:
     tracker = Tracker()
     twins.register_scratch(tracker)
     tracker.category = step.categorise
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _no_cycles():
         warnings.simplefilter("ignore")
         built = assemble(request, config)
         with FakeTensorMode(allow_non_fake_inputs=True):
@@ -82,6 +95,8 @@ def record(request: Request, config: Any) -> tuple[list[Segment], Built]:
                 request.sdpa_kernel, request.sdpa_expands_groups, request.compute_capability, request.packing
             )
             with installed, tracker:
+                if request.objective in ("grpo", "rloo"):
+                    micro.generate()
                 held = micro.run()
             tracker.cut(("held", -1))
             del held
@@ -90,6 +105,18 @@ def record(request: Request, config: Any) -> tuple[list[Segment], Built]:
     if widened is not None:
         widened._destroy()
     return segments, built
+
+
+@contextlib.contextmanager
+def _no_cycles() -> Iterator[None]:
+    """The collector would free at moments of its own; what the step holds is freed by reference counts."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _trainables(built: Built, plan: unroll.Sketch | None) -> list[optimizer.Trainable]:
@@ -105,30 +132,41 @@ def _trainables(built: Built, plan: unroll.Sketch | None) -> list[optimizer.Trai
     by_layer: dict[int, list[optimizer.Trainable]] = {}
     for parameter in found:
         by_layer.setdefault(parameter.layer, []).append(parameter)
-    layers = [p for position in plan.like for p in by_layer.get(position, [])]
+    layers = [replace(p, layer=j) for j, position in enumerate(plan.like) for p in by_layer.get(position, [])]
     first = next((i for i, p in enumerate(found) if p.layer >= 0), len(found))
     return found[:first] + layers + [p for p in found[first:] if p.layer < 0]
 
 
-def _compose(
-    request: Request, stretches: list[unroll.Stretch], parameters: list[optimizer.Trainable]
-) -> answer.Step:
-    setup = [s for s in stretches if s.phase.startswith(("setup", "batch"))]
-    held = [block for s in stretches if s.phase == "held" for _sign, block in s.events]
-    passes = [s for s in stretches if not s.phase.startswith(("setup", "batch", "held"))]
+def _compose(request: Request, stretches: list[unroll.Stretch], parameters: list[optimizer.Trainable]) -> answer.Step:
+    parts: dict[str, list[unroll.Stretch]] = {"setup": [], "before": [], "passes": [], "held": []}
+    for stretch in stretches:
+        parts[_part(stretch.phase)].append(stretch)
+    setup, passes = sharding.spread(request, parts["setup"], parts["passes"], parameters)
+    held = [block for s in parts["held"] for _sign, block in s.events]
     freed = {id(b) for s in passes for sign, b in s.events if sign < 0} | {id(b) for b in held}
     left = [b for s in passes for sign, b in s.events if sign > 0 and id(b) not in freed]
     with FakeTensorMode(allow_non_fake_inputs=True):
-        first, later = optimizer.steps(request, parameters)
+        first, later = optimizer.steps(request, sharding.share(request, parameters))
+    optimizing = unroll.as_traced(first + later)
     return answer.Step(
         setup=setup,
+        before=parts["before"],
         passes=passes,
         held=held,
         gradients=left,
-        optimizer_first=unroll.as_traced(first),
-        optimizer_later=unroll.as_traced(later),
+        optimizer_first=optimizing[: len(first)],
+        optimizer_later=optimizing[len(first) :],
+        accumulation=request.grad_accum,
         workspace=_workspace(request),
     )
+
+
+def _part(phase: str) -> str:
+    if phase.startswith(("setup", "batch")):
+        return "setup"
+    if phase.startswith("generat"):
+        return "before"
+    return "held" if phase == "held" else "passes"
 
 
 def _workspace(request: Request) -> int:

@@ -34,14 +34,14 @@ class Allocation:
 
 @dataclass(slots=True)
 class Segment:
-    """A stretch of the step. An event is +allocation or -allocation, as (sign, allocation)."""
+    """A stretch of the step. An event is (+1 or -1, allocation); (0, allocation) marks a gradient as complete."""
 
     key: Key
     events: list[tuple[int, Allocation]] = field(default_factory=list)
     allocations: int = 0
 
 
-class Tracker(TorchDispatchMode):
+class Tracker(TorchDispatchMode):  # type: ignore[misc]  # torch is untyped here
     """Records allocations while it is the current dispatch mode."""
 
     def __init__(self) -> None:
@@ -95,11 +95,12 @@ class Tracker(TorchDispatchMode):
         if entry is not None:
             self._watch(new.untyped_storage(), entry[1])
 
-    def rename(self, tensor: torch.Tensor, category: str) -> None:
-        """A tensor turned out to be something else than an activation (a gradient, a state)."""
+    def is_gradient(self, tensor: torch.Tensor) -> None:
+        """What looked like an activation has been left on a parameter."""
         entry = self._live.get(tensor.untyped_storage()._cdata)
         if entry is not None:
-            entry[1].category = category
+            entry[1].category = "gradients"
+            self.segments[-1].events.append((0, entry[1]))
 
     def note(self, size: int, category: str) -> Allocation:
         """An allocation that no tensor stands for; `forget` gives it back."""

@@ -82,7 +82,9 @@ class Attention:
             key, value, grouped = key.repeat_interleave(groups, -3), value.repeat_interleave(groups, -3), False
         kernel = self.kernel if self.kernel != "auto" else self._choose(query, value, attn_mask, grouped)
         if kernel == "flash":
-            return aten._scaled_dot_product_flash_attention(query, key, value, dropout_p, is_causal, False, scale=scale)[0]
+            return aten._scaled_dot_product_flash_attention(
+                query, key, value, dropout_p, is_causal, False, scale=scale
+            )[0]
         if kernel == "efficient":
             bias = None if attn_mask is None else _float_mask(attn_mask, query)
             needs_grad = torch.is_grad_enabled() and (query.requires_grad or key.requires_grad or value.requires_grad)
@@ -93,9 +95,7 @@ class Attention:
             query, key, value, attn_mask, dropout_p, is_causal, None, scale=scale, enable_gqa=grouped
         )[0]
 
-    def _choose(
-        self, query: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, grouped: bool
-    ) -> str:
+    def _choose(self, query: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, grouped: bool) -> str:
         same_width = query.shape[-1] == value.shape[-1] <= FLASH_MAX_HEAD_DIM
         if mask is None and query.dtype in HALF and same_width and self.flash_capable:
             return "flash"
@@ -122,7 +122,7 @@ def _softmax(func: Any, input: torch.Tensor, dim: int | None = None, *rest: Any,
     return func(input, dim, *rest, dtype=dtype, **kw)
 
 
-class _WideningSoftmax(torch.autograd.Function):
+class _WideningSoftmax(torch.autograd.Function):  # type: ignore[misc]  # torch is untyped here
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, dim: int) -> torch.Tensor:
         out = torch.empty(x.shape, dtype=torch.float32, device=x.device)
@@ -131,7 +131,7 @@ class _WideningSoftmax(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
         (out,) = ctx.saved_tensors
         grad_input = torch.empty(grad.shape, dtype=ctx.dtype, device=grad.device)
         product = grad * out  # host_softmax_backward's `tmp`
@@ -146,7 +146,7 @@ def _dropout(input: torch.Tensor, p: float = 0.5, training: bool = True, inplace
 
 
 def flash_scratch(args: Sequence[Any], _out: Any) -> list[int]:
-    """FlashAttention's backward: fp32 accumulator of dq, row sums, and per-query-head dk and dv when heads are grouped."""
+    """FlashAttention's backward: fp32 accumulator of dq, row sums, dk and dv for each query head of a group."""
     query, key = args[1], args[2]
     batch, heads, q_len, width = query.shape
     rounded = _round_up(q_len, 128)
@@ -231,7 +231,7 @@ def _wide(value: Any) -> Any:
     return value.float() if isinstance(value, torch.Tensor) and value.dtype in HALF else value
 
 
-class Nf4Matmul(torch.autograd.Function):
+class Nf4Matmul(torch.autograd.Function):  # type: ignore[misc]
     """bitsandbytes' MatMul4Bit on a batch too large for its fused kernel: the weight is dequantised for each product.
 
     Only the packed weight is kept for the backward pass.
@@ -243,13 +243,13 @@ class Nf4Matmul(torch.autograd.Function):
         return functional.linear(x, layer.dequantised(x.dtype), bias)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         weight = ctx.layer.dequantised(ctx.layer.stored_dtype)
         return torch.matmul(grad, weight.to(grad.dtype)), None, None
 
 
-class Nf4Linear(torch.nn.Linear):
-    """bitsandbytes' Linear4bit: two weights a byte, one fp32 scale for 64 weights, or one byte with double quantisation."""
+class Nf4Linear(torch.nn.Linear):  # type: ignore[misc]
+    """bitsandbytes' Linear4bit: two weights a byte, a scale for 64 weights (fp32, or a byte when double quantised)."""
 
     compute_dtype: torch.dtype
     stored_dtype: torch.dtype  # what the checkpoint was loaded in: the dtype that dequantisation gives back
@@ -280,7 +280,7 @@ class Nf4Linear(torch.nn.Linear):
         """As Linear4bit: to the compute dtype, multiply, back to the input's dtype."""
         dtype = x.dtype
         bias = None if self.bias is None else self.bias.to(self.compute_dtype)
-        return Nf4Matmul.apply(x.to(self.compute_dtype), self, bias).to(dtype)  # type: ignore[no-any-return]
+        return Nf4Matmul.apply(x.to(self.compute_dtype), self, bias).to(dtype)
 
 
 def triton_head() -> Any:

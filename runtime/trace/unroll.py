@@ -32,7 +32,7 @@ class Block:
 
 @dataclass(slots=True)
 class Stretch:
-    """Events of one pass over one layer (or of what lies before, after or between): (+1 or -1, block)."""
+    """Events of one pass over one layer (or of what lies before, after or between): (+1, -1 or 0, block)."""
 
     phase: str
     layer: int
@@ -74,7 +74,9 @@ def as_traced(segments: Sequence[Segment]) -> list[Stretch]:
     blocks: dict[int, Block] = {}
     stretches = []
     for segment in segments:
-        events = [(sign, blocks.setdefault(id(a), Block(a.size, a.category, a.segment[1]))) for sign, a in segment.events]
+        events = [
+            (sign, blocks.setdefault(id(a), Block(a.size, a.category, a.segment[1]))) for sign, a in segment.events
+        ]
         stretches.append(Stretch(segment.key[0], segment.key[1], events))
     return stretches
 
@@ -111,7 +113,7 @@ def _alike(one: Segment, other: Segment, last: int) -> bool:
 
 
 def _inner(segment: Segment) -> list[tuple[int, Allocation]]:
-    """A segment's events without the frees of what lies outside the layers: one layer happens to be its last user."""
+    """A segment's events without those of what lies outside the layers: one layer happens to be its last user."""
     return [(sign, a) for sign, a in segment.events if sign > 0 or a.segment[1] >= 0]
 
 
@@ -144,8 +146,10 @@ class _Unroller:
         while start < len(segments):
             phase = segments[start].key[0]
             end = start
-            while end < len(segments) and segments[end].key[0] == phase and (segments[end].key[1] >= 0) == (
-                segments[start].key[1] >= 0
+            while (
+                end < len(segments)
+                and segments[end].key[0] == phase
+                and (segments[end].key[1] >= 0) == (segments[start].key[1] >= 0)
             ):
                 end += 1
             group = segments[start:end]
@@ -173,6 +177,9 @@ class _Unroller:
                 block = Block(a.size, a.category, layer)
                 self.blocks[a.segment[0], layer, a.index] = block
                 events.append((1, block))
+            elif sign == 0:
+                complete = self.blocks.get((a.segment[0], layer + a.segment[1] - segment.key[1], a.index))
+                events += [(0, complete)] if complete is not None else []
             else:
                 events.extend((-1, block) for block in self._freed(segment, layer, a))
         return events
