@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Literal
 
 from ftc.advisor import reading
+from ftc.advisor.ceilings import hours_allowed, usable_gib
 from ftc.advisor.parameters import lora_parameters
 from ftc.advisor.rules.feedback import trainable_feedback
 from ftc.advisor.rules.labels import CAPACITY_RANK, useful_epochs
 from ftc.advisor.rules.need import NORMAL_FROM, PILOT_FROM, STYLE_FROM
-from ftc.advisor.search import hours_allowed, usable_gib
 from ftc.advisor.settle import Settled
 from ftc.advisor.values import Candidate, Facts, Question
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ftc.advisor import reading, what_if
+from ftc.advisor.ceilings import hours_allowed
 from ftc.advisor.licences import data_restriction
 from ftc.advisor.reading import has
 from ftc.advisor.rules.choice import TRAINING
 from ftc.advisor.rules.feedback import PAIRS_FROM
 from ftc.advisor.rules.need import NORMAL_FROM, PILOT_FROM, STYLE_FROM
-from ftc.advisor.search import hours_allowed
 from ftc.advisor.settle import Settled, settle
 from ftc.advisor.values import Architecture, Facts, Flip
 from ftc.advisor.what_if import WhatIf

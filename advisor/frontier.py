@@ -12,25 +12,18 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ftc.advisor.ceilings import hours_allowed, usable_gib
+from ftc.advisor.fitting import BYTES_4BIT
 from ftc.advisor.gpus import gpus
 from ftc.advisor.machine import priced
 from ftc.advisor.model_choice import allowed, suited
-from ftc.advisor.search import (
-    BYTES_4BIT,
-    Option,
-    hours_allowed,
-    least_tokens,
-    method_of,
-    option,
-    quality,
-    usable_gib,
-)
+from ftc.advisor.search import Option, least_tokens, method_of, option, quality
 from ftc.advisor.values import Adapter, Architecture, Candidate, Facts, Machine
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 BYTES: dict[Adapter, float] = {"full": 6.0, "lora": 2.0, "qlora": BYTES_4BIT, "none": 0.0}  # a parameter, at least
 FLOPS: dict[Adapter, float] = {"full": 6.0, "lora": 4.0, "qlora": 4.0, "none": 0.0}  # a parameter and token, at least
-MOST = 24  # estimated in full
+MOST = 10  # estimated in full
 A_NODE = 8
 
 
@@ -73,7 +66,7 @@ def front(
             for machine, whole, usd, hours in _best_with(ladder, need):
                 found.append(
                     Bound(
-                        model=model, adapter=adapter, machine=machine, quality=quality("", adapter, model),
+                        model=model, adapter=adapter, machine=machine, quality=quality(adapter, model),
                         usd=usd * work, hours=hours * work, spare=1 - need / whole,
                     )
                 )  # fmt: skip
@@ -138,7 +131,8 @@ def frontier(facts: Facts, family: str = "adapter") -> tuple[Candidate, ...]:
     tokens = least_tokens(facts, family)
     found = [each for each in front(models, machines) if _affordable(facts, each, tokens)]
     options = [
-        option(facts, method_of(family, each.adapter), each.adapter, each.model, each.machine) for each in _spread(found)
+        option(facts, method_of(family, each.adapter), each.adapter, each.model, each.machine)
+        for each in _spread(found)
     ]
     return _marked(options)
 
@@ -174,7 +168,10 @@ def _marked(options: list[Option]) -> tuple[Candidate, ...]:
     """The candidates, feasible first, with `pareto` set on exact estimates."""
     rows = [(each.candidate, _axes(each)) for each in options]
     marked = [
-        replace(candidate, pareto=candidate.feasible and not any(_dominates(other, axes) for rival, other in rows if rival.feasible))
+        replace(
+            candidate,
+            pareto=candidate.feasible and not any(_dominates(other, axes) for rival, other in rows if rival.feasible),
+        )
         for candidate, axes in rows
     ]
     return tuple(sorted(marked, key=lambda each: (not each.feasible, not each.pareto, -each.quality)))
@@ -185,7 +182,11 @@ def _axes(each: Option) -> tuple[float, float, float, float]:
     candidate = each.candidate
     usd = candidate.usd.likely if candidate.usd else 0.0
     hours = candidate.time.hours.likely if candidate.time else 0.0
-    taken = candidate.memory.device.high / candidate.machine.device.memory_gib if candidate.memory and candidate.machine else 1.0
+    taken = (
+        candidate.memory.device.high / candidate.machine.device.memory_gib
+        if candidate.memory and candidate.machine
+        else 1.0
+    )
     return -candidate.quality, usd, hours, taken
 
 
@@ -206,9 +207,7 @@ def offers(facts: Facts, chosen: Option) -> dict[str, Candidate]:
     ladder = _by_memory(rented)
     high = candidate.memory.device.high * candidate.machine.devices if candidate.memory and candidate.machine else need
     tried = [row[0] for roomy in (need, high, 1.5 * high, 2 * high) for row in _best_with(ladder, roomy)]
-    options = [
-        option(facts, candidate.method, candidate.adapter, model, each) for each in _once(tried)
-    ]
+    options = [option(facts, candidate.method, candidate.adapter, model, each) for each in _once(tried)]
     feasible = [each for each in options if not each.short]
     if not feasible:
         return {}

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ftc.advisor.fitting import Fit
 from ftc.advisor.rules.registry import SETTINGS
-from ftc.advisor.search import Fit
 from ftc.advisor.values import Setting
 from ftc.spec.model import Scalar
 
