@@ -26,7 +26,7 @@ SHARES = (
 LABEL_METRICS = ("accuracy", "macro_f1")
 FREE_TEXT_TASKS = ("summarization", "generation", "chat", "tone", "domain-adaptation", "new-language")
 FEEDBACK_WITHOUT_ROWS = ("verifiable", "reward-model", "validator-available", "to-collect")
-LARGEST_REWARD_FILE = 1_000_000  # bytes; only parsed, never run
+LARGEST_REWARD_FILE = 200_000  # bytes; only parsed, never run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def _path(path: str, key: str, context: Context) -> Iterator[Diagnostic]:
         return
     shown = short(path)
     if found == "missing":
-        yield _missing_path(path, key, context)
+        yield missing_path(path, key, context.folder)
     elif found == "unreadable":
         message = f'{key}: "{shown}" is there, and this user may not read it'
         yield Diagnostic(code="S123", message=message, fix=f"chmod +r {yaml_text(path)}", key=key)
@@ -92,19 +92,20 @@ def _path(path: str, key: str, context: Context) -> Iterator[Diagnostic]:
         yield Diagnostic(code="S123", message=message, fix="write the path of a file or folder", key=key)
 
 
-def _missing_path(path: str, key: str, context: Context) -> Diagnostic:
+def missing_path(path: str, key: str, folder: Path) -> Diagnostic:
+    """S104 for a path that is not in `folder`, with what was probably meant."""
     what = "no file matches" if disk.has_pattern(path) else "no such file"
-    said = f'{key}: {what}: "{short(path)}"'
-    if "\\" in path and disk.exists(context.folder / path.replace("\\", "/")):
+    said = f'{key}{": " if key else ""}{what}: "{short(path)}"'
+    if "\\" in path and disk.exists(folder / path.replace("\\", "/")):
         fix = path.replace("\\", "/")
         return Diagnostic(code="S104", message=f"{said}; write / between folders", fix=fix, key=key)
-    meant = disk.nearest(path, context.folder)
+    meant = disk.nearest(path, folder)
     if meant:
         return Diagnostic(code="S104", message=f'{said}; did you mean "{meant}"?', fix=meant, key=key)
     if not Path(path).is_absolute() and disk.exists(Path.cwd() / path):
         message = f"{said}; paths start at the folder of the spec, not at the working directory"
         return Diagnostic(code="S104", message=message, fix=str(Path.cwd() / path), key=key)
-    there = disk.data_files(context.folder)
+    there = disk.data_files(folder)
     hint = f"; beside the spec: {', '.join(there)}" if there else ""
     fix = "to plan before the data exists: {rows: 1000, prompt_tokens: 200, completion_tokens: 50}"
     return Diagnostic(code="S104", message=said + hint, fix=fix if key.startswith("data.") else "", key=key)
@@ -156,6 +157,9 @@ def _evaluation(source: Mapping[str, Json], key: str, context: Context) -> Itera
             message = f"{key} has both fraction and {name}: rows are split off or stand apart, not both"
             yield Diagnostic(code="S117", message=message, fix="remove fraction", key=f"{key}.fraction")
             return
+    if source and not any(context.written(f"{key}.{name}") for name in ("path", "rows", "fraction")):
+        message = f"{key} says neither where the held-out rows are nor how many"
+        yield Diagnostic(code="S127", message=message, fix="evaluation: {fraction: 0.1}", key=key)
 
 
 def _feedback_adds_up(value: Mapping[str, Json], _: Context) -> Iterator[Diagnostic]:
@@ -205,7 +209,7 @@ def _reward_function(value: Mapping[str, Json], context: Context) -> Iterator[Di
     name, _, function = written.rpartition(":")
     found = disk.look_for(name, context.folder)
     if found != "there" or not (context.folder / name).is_file():
-        yield _missing_path(name, key, context) if found != "url" else next(_path(name, key, context))
+        yield missing_path(name, key, context.folder) if found != "url" else next(_path(name, key, context))
         return
     functions, problem = _functions_in(context.folder / name)
     if problem:
@@ -222,11 +226,14 @@ def _reward_function(value: Mapping[str, Json], context: Context) -> Iterator[Di
 def _functions_in(path: Path) -> tuple[list[str], str]:
     """The functions at the top of a Python file, which is parsed and not run; or what is wrong with the file."""
     import ast
+    import warnings
 
     try:
         if path.stat().st_size > LARGEST_REWARD_FILE:
             return [], "is larger than a file of functions should be"
-        tree = ast.parse(path.read_bytes())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the user's escapes and the like
+            tree = ast.parse(path.read_bytes())
     except SyntaxError as error:
         return [], f"is not Python: line {error.lineno}: {error.msg}"
     except (OSError, ValueError, RecursionError, MemoryError) as error:

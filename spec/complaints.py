@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 MOST_COMPLAINTS = 200  # about one file; a person reads the first few, corrects and checks again
+COUNTING = {"thousand": "k", "million": "M", "billion": "b", "mio": "M", "bn": "b", "b ": "b", "m ": "M", "k ": "k"}
 MOST_WORDS = 16  # of a closed list that a message spells out
 
 
@@ -261,7 +262,10 @@ def _leadingnumber_text(text: str) -> str:
         digits = digits.replace(",", "")
     if "," in digits:
         return ""
-    return f"{float(digits) / 100:g}" if text.rstrip().endswith("%") else digits
+    if text.rstrip().endswith("%"):
+        return f"{float(digits) / 100:g}"
+    after = text[found.end() :].strip().lower()
+    return digits + next((suffix for word, suffix in COUNTING.items() if after.startswith(word)), "")
 
 
 def _malformed(problem: Problem, key: str) -> Diagnostic:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-SUFFIXES = {"": 0, "k": 3, "m": 6, "b": 9, "g": 9, "t": 12}  # powers of ten
-_QUANTITY = re.compile(r"(\d[\d_]*)(\.\d+)?(?:[eE]([-+]?\d+))? ?([kKmMbBgGtT]?)", re.ASCII)
+SUFFIXES = {"": 0, "k": 3, "m": 6, "b": 9, "t": 12}  # powers of ten
+_QUANTITY = re.compile(r"(\d[\d_]*)(\.\d+)?(?:[eE]([-+]?\d+))? ?([kKmMbBtT]?)", re.ASCII)
 _LONGEST = 40  # characters; nothing that is counted needs more digits
 
 

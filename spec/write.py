@@ -83,13 +83,15 @@ def starter(
     *,
     notes: Mapping[str, str] | None = None,
     found: Sequence[Found] = (),
+    choices: Mapping[str, Sequence[str]] | None = None,
     schema: str | None = SCHEMA_FILE,
 ) -> str:
     """A whole commented `ftc.yaml`.
 
     `values` are dotted keys of the language with their values (`goal.task`, `budget.usd`, `hardware`), `notes` a
-    remark for some of them (`guessed from "route"`), `found` the data. `schema` is the path of the JSON Schema that
-    editors are pointed to; whoever writes the file writes that one too, or passes None.
+    remark for some of them (`guessed from "route"`), `found` the data, `choices` the lines to choose from for files
+    that have no natural reading. `schema` is the path of the JSON Schema that editors are pointed to; whoever writes
+    the file writes that one too, or passes None.
     """
     page = _Page(values=dict(values), notes=dict(notes or {}))
     if schema:
@@ -101,7 +103,7 @@ def starter(
     page.value("version", 1)
     page.value("name", "run", "names the folder of the run")
     _goal(page)
-    _data(page, found)
+    _data(page, found, choices or {})
     _means(page)
     page.line("")
     page.option("constraints", ["on-prem", "commercial"], "conditions to keep; `ftc schema spec` lists them all")
@@ -127,8 +129,14 @@ def _goal(page: _Page) -> None:
     page.option("goal.success", {"metric": metric, "at_least": 0.8}, "to be reached on held-out rows")
 
 
-def _data(page: _Page, found: Sequence[Found]) -> None:
+def _data(page: _Page, found: Sequence[Found], choices: Mapping[str, Sequence[str]]) -> None:
     page.section("data")
+    for path, lines in choices.items():
+        page.line(
+            "  # " + one_line(f"{path} has no natural reading; one of these lines says how to read it:", LINE_WIDTH)
+        )
+        for line in lines:
+            page.line(f"  # demonstrations: {{path: {yaml_text(path)}, {one_line(line, 400)}}}")
     for role in ("demonstrations", "feedback", "corpus", "prompts", "evaluation"):
         files = [each for each in found if each.role == role]
         for each in files:

@@ -199,6 +199,7 @@ INVALID: dict[str, tuple[str | bytes, list[tuple[str, int, int]]]] = {
     "no such built-in model": (GOAL + "model: {base: 'builtin:small'}\n", [("S111", 2, 15)]),
     "given and described": (GOAL + "data: {demonstrations: {path: train.csv, rows: 5}}\n", [("S117", 2, 48)]),
     "neither": (GOAL + "data: {demonstrations: {format: chat}}\n", [("S127", 2, 8)]),
+    "an evaluation of nothing": (GOAL + "data: {evaluation: {format: chat}}\n", [("S127", 2, 8)]),
     "path and fraction": (GOAL + "data: {evaluation: {path: test.csv, fraction: 0.1}}\n", [("S117", 2, 47)]),
     "evaluated on what is trained on": (
         GOAL + "data: {demonstrations: {path: train.csv}, evaluation: {path: ./train.csv}}\n",
@@ -272,6 +273,7 @@ SUGGESTED = {
     "backslashes": (GOAL + "data: {demonstrations: {path: 'data\\inner.csv'}}", "data/inner.csv"),
     "percent": (GOAL + "data: {evaluation: {fraction: 10}}", "fraction: 0.1"),
     "percent sign": (GOAL + "data: {evaluation: {fraction: 10%}}", "fraction: 0.1"),
+    "a number in words": (GOAL + "model: {max_parameters: 8 billion}", "max_parameters: 8b"),
     "currency": (GOAL + "budget:\n  usd: $1,500", "usd: 1500"),
     "another tool's setting": (GOAL + "overrides: {lr: 1e-4}", "learning_rate"),
     "a setting within a setting": (GOAL + "overrides: {lora: {ranks: 8}}", "lora.rank"),
