@@ -86,7 +86,7 @@ def span(hours: float) -> str:
 
 
 def published_floor_gb(adapter: Adapter, model: Architecture) -> float:
-    """The published minimum for adapters on a model of that size, in between by powers; 0 below 3 B and for full tuning."""
+    """The published minimum for adapters on a model of that size; 0 below 3 B parameters and for full tuning."""
     if adapter not in ("lora", "qlora") or model.parameters < PUBLISHED_FLOOR_GB[0][0]:
         return 0.0
     column = 1 if adapter == "qlora" else 2

@@ -64,7 +64,8 @@ def _nearly_fitted(miss: Candidate) -> str:
         return ""
     need = miss.memory.device
     if need.low <= usable_gib(miss.machine) < need.high:
-        return f"{miss.method} may fit after all: {need.low:.1f} to {need.high:.1f} GiB of {miss.machine.device.memory_gib:.1f}"
+        whole = miss.machine.device.memory_gib
+        return f"{miss.method} may fit after all: {need.low:.1f} to {need.high:.1f} GiB of {whole:.1f}"
     return ""
 
 

@@ -74,15 +74,7 @@ def _likely_gib(setup: Setup, micro_batch: int) -> float:
 
 def fitting(sheet: Sheet, level: int) -> Iterator[Fit]:
     """Every setup of that level that fits, the fastest first; memory is looked at only when one is asked for."""
-    load = workload(sheet)
-    tried = [
-        replace(setup, micro_batch=micro_batch, grad_accum=_accumulation(sheet, setup, micro_batch))
-        for setup in _setups(sheet, level)
-        for micro_batch in _batches(sheet, setup)
-    ]
-    timed = [(_fetched(_duration(setup, sheet.device, load), setup, sheet), setup) for setup in tried]
-    timed.sort(key=lambda pair: pair[0].hours.likely)
-    for time, setup in timed:
+    for time, setup in sorted(_timed(sheet, level), key=lambda pair: pair[0].hours.likely):
         if bound_gib(setup) > usable_gib(sheet.machine):
             continue
         need = _need(setup, sheet)
@@ -92,18 +84,18 @@ def fitting(sheet: Sheet, level: int) -> Iterator[Fit]:
 
 def least_time(sheet: Sheet, level: int) -> float:
     """Hours of the fastest setup of that level, whether it fits or not: nothing can be faster."""
+    return min(time.hours.likely for time, _ in _timed(sheet, level))
+
+
+def _timed(sheet: Sheet, level: int) -> list[tuple[TimeEstimate, Setup]]:
+    """Every setup of that level with its time."""
     load = workload(sheet)
-    return min(
-        _fetched(
-            _duration(
-                replace(setup, micro_batch=each, grad_accum=_accumulation(sheet, setup, each)), sheet.device, load
-            ),
-            setup,
-            sheet,
-        ).hours.likely
+    tried = [
+        replace(setup, micro_batch=micro_batch, grad_accum=_accumulation(sheet, setup, micro_batch))
         for setup in _setups(sheet, level)
-        for each in _batches(sheet, setup)
-    )
+        for micro_batch in _batches(sheet, setup)
+    ]
+    return [(_fetched(_duration(setup, sheet.device, load), setup, sheet), setup) for setup in tried]
 
 
 def _forced(sheet: Sheet) -> bool:

@@ -141,9 +141,8 @@ def _of_hardware(facts: Facts, settled: Settled) -> Iterator[WhatIf]:
         while count * mine.nodes <= MOST_DEVICES:
             said = f"a second {mine.device.name}" if count == 2 else f"{count * mine.nodes} x {mine.device.name}"
             whole = replace(mine, count=min(count, 8), nodes=mine.nodes * max(1, count // 8))
-            yield WhatIf(
-                change=f"with {said}", key="hardware.count", value=count, step=step, facts=what_if.with_machine(facts, whole)
-            )  # fmt: skip
+            changed = what_if.with_machine(facts, whole)
+            yield WhatIf(change=f"with {said}", key="hardware.count", value=count, step=step, facts=changed)
             count, step = count * 2, step + 1
         for step, device in enumerate(what_if.larger_cards(mine.device)):
             bigger = replace(mine, device=device)

@@ -2,8 +2,8 @@
 
 All machines of one table are ordered once by what a unit of arithmetic takes on them in money and in time; which of
 them is best for a model depends only on how much memory it needs. So each model and adapter looks at a handful of
-machines, and only what is on the front is estimated in full. Lower bounds are exact arithmetic (weights, FLOPs), never a
-guess in a candidate's favour that is shown.
+machines, and only what is on the front is estimated in full. Lower bounds are arithmetic (weights, FLOPs); what is
+shown is never a bound.
 """
 
 from __future__ import annotations
@@ -167,11 +167,9 @@ def _affordable(facts: Facts, bound: Bound, tokens: float) -> bool:
 def _marked(options: list[Option]) -> tuple[Candidate, ...]:
     """The candidates, feasible first, with `pareto` set on exact estimates."""
     rows = [(each.candidate, _axes(each)) for each in options]
+    rivals = [axes for candidate, axes in rows if candidate.feasible]
     marked = [
-        replace(
-            candidate,
-            pareto=candidate.feasible and not any(_dominates(other, axes) for rival, other in rows if rival.feasible),
-        )
+        replace(candidate, pareto=candidate.feasible and not any(_dominates(rival, axes) for rival in rivals))
         for candidate, axes in rows
     ]
     return tuple(sorted(marked, key=lambda each: (not each.feasible, not each.pareto, -each.quality)))

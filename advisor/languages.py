@@ -1,8 +1,8 @@
 """Which languages a model family was trained for, as its owners say. ISO 639-1 codes.
 
 Sources: the model cards of Llama 3.1/3.2/3.3 (8 languages), Qwen2.5 (over 29), Qwen3 (119 languages and dialects),
-Gemma 3 (over 140), Mistral 7B and Small (European), Phi-4-mini, SmolLM3, as of November 2026. A family that is not here is
-taken to know English.
+Gemma 3 (over 140), Mistral 7B and Small (European), Phi-4-mini, SmolLM3, as of November 2026. A family that is not
+here is taken to know English.
 """
 
 from __future__ import annotations

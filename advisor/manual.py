@@ -39,8 +39,8 @@ def document() -> str:
     parts = [
         "# The rules of the advisor",
         "",
-        "Generated from the rules themselves (`python -m ftc.advisor.manual`); do not edit. A code keeps its meaning for "
-        "good. `ftc explain CODE` prints one page. Evidence that opens with *Rule of thumb* is ours and says so.",
+        "Generated from the rules themselves (`python -m ftc.advisor.manual`); do not edit. A code keeps its meaning "
+        "for good. `ftc explain CODE` prints one page. Evidence that opens with *Rule of thumb* is ours and says so.",
     ]
     for kind, title, said in CHAPTERS:
         parts += ["", f"## {title}", "", said]

@@ -46,7 +46,7 @@ def with_knowledge(facts: Facts, pace: str) -> Facts:
 
 def with_budget(facts: Facts, **changes: float | None) -> Facts:
     """The facts with another budget."""
-    return with_spec(facts, replace(facts.spec, budget=replace(facts.spec.budget, **changes)))  # type: ignore[arg-type]
+    return with_spec(facts, replace(facts.spec, budget=replace(facts.spec.budget, **changes)))
 
 
 def with_model(facts: Facts, **changes: object) -> Facts:

@@ -7,8 +7,8 @@ from ftc.advisor.reading import has
 from ftc.advisor.rules.finding import answer
 from ftc.advisor.values import Facts, Finding
 
-# Sources: OpenPipe documentation (at least 500 pairs); Gao et al. 2023, arXiv 2210.10760 (about 2,000 comparisons before
-# a reward model learns anything); HelpSteer2 (10,681 prompts x 2); Ivison et al. 2024, arXiv 2406.09279.
+# Sources: OpenPipe documentation (at least 500 pairs); Gao et al. 2023, arXiv 2210.10760 (about 2,000 comparisons
+# before a reward model learns anything); HelpSteer2 (10,681 prompts x 2); Ivison et al. 2024, arXiv 2406.09279.
 PAIRS_FROM = 500
 COMPARISONS_FLOOR = 2_000
 COMPARISONS_GOOD = 10_000

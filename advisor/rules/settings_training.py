@@ -12,9 +12,9 @@ PREFERENCE = ("dpo", "kto")
 ON_POLICY = ("grpo", "rloo")
 
 # Learning rates by size of the model (upper bound in parameters): SFT of all weights, SFT of adapters. Sources: Tulu 3
-# (8B 5e-6, 70B 2e-6), alignment-handbook (360M 1e-3 and 1.7B 3e-4 from base, 7B 2e-5), OLMo 2, QLoRA (7B 2e-4, 65B 1e-4),
-# LoRA Without Regret (adapters about ten times the rate of full tuning). Models below 100 M: runs of ftc on its own tiny
-# model. Smaller models take larger rates: their gradients average over fewer parameters, and less can be broken.
+# (8B 5e-6, 70B 2e-6), alignment-handbook (360M 1e-3 and 1.7B 3e-4 from base, 7B 2e-5), OLMo 2, QLoRA (7B 2e-4, 65B
+# 1e-4), LoRA Without Regret (adapters about ten times the rate of full tuning). Models below 100 M: runs of ftc on its
+# own tiny model. Smaller models take larger rates: less of what they know can be broken.
 RATES: tuple[tuple[float, float, float], ...] = (
     (1e7, 1e-3, 5e-3),
     (1e8, 5e-4, 2e-3),
@@ -31,7 +31,7 @@ PART_OF_SFT = {
     "sft": (1.0, 1.0), "cpt": (1.0, 0.5), "dpo": (0.05, 0.025), "kto": (0.05, 0.025), "reward": (0.3, 0.1),
     "grpo": (0.1, 0.05), "rloo": (0.1, 0.05),
 }  # fmt: skip
-# Tiny models under preference and reward training: the part above would leave them where they are in a few hundred steps.
+# Tiny models under preference and reward training: the part above would leave them where they are.
 TINY_PART = {"dpo": (0.2, 0.2), "kto": (0.2, 0.2), "reward": (0.5, 0.5), "grpo": (0.2, 0.2), "rloo": (0.2, 0.2)}
 TINY = 1e8
 

@@ -145,8 +145,8 @@ def small_batch(choice: Choice) -> Finding | None:
     What it checks
         A micro-batch of one or two rows, and cards of up to 16 GB under models of 3B and more.
     Why it matters
-        The effective batch is kept by accumulating; speed suffers, and methods that compare rows of one batch (KTO) need
-        several.
+        The effective batch is kept by accumulating; speed suffers, and methods that compare rows of one batch (KTO)
+        need several.
     When it is wrong
         Rows are so long that one fills the device.
     Evidence

@@ -426,7 +426,7 @@ def soft_contradictions(facts: Facts) -> tuple[str, ...]:
         (has(facts, "no-hallucination") and goal.task != "classification", "no-hallucination, and free text"),
         (inside and closed_model(facts), "data may not leave, and the model is only behind an API"),
         (inside and has(facts, "api-allowed"), "data may not leave, and APIs allowed"),
-        (closed_model(facts) and has(facts, "full-only", "prefers-full"), "full tuning, and weights that nobody hands out"),
+        (closed_model(facts) and has(facts, "full-only", "prefers-full"), "full tuning, and closed weights"),
         (has(facts, "wants-grpo") and kind not in ("verifiable", "validator-available", "reward-model"),
          "wants-grpo, and nothing that scores answers"),
         (has(facts, "wants-ppo") and kind in ("none", "to-collect", "binary"), f"wants-ppo, and feedback: {kind}"),
@@ -436,9 +436,9 @@ def soft_contradictions(facts: Facts) -> tuple[str, ...]:
         (has(facts, "full-only") and has(facts, "tenant-isolation"), "full-only, and a model for each tenant"),
         (has(facts, "citations") and facts.spec.method not in ("auto", "rag", "prompt"),
          "citations, and facts in the weights"),
-        (goal.knowledge in ("daily", "hourly") and has(facts, "full-only"), f"facts that change {goal.knowledge}, in weights"),
+        (goal.knowledge in ("daily", "hourly") and has(facts, "full-only"), f"{goal.knowledge} facts in weights"),
         (facts.spec.hardware.kind == "cloud" and facts.spec.budget.usd == 0, "hardware.cloud, and budget.usd: 0"),
-        (goal.prompting == "sufficient" and has(facts, "full-only", "prefers-full"), "prompting suffices, and full tuning"),
+        (goal.prompting == "sufficient" and has(facts, "full-only", "prefers-full"), "prompting suffices"),
     )  # fmt: skip
     return tuple(text for holds, text in pairs if holds)
 
