@@ -15,7 +15,7 @@ from typing import Any
 Json = Any  # a JSON value
 
 COMMENT_COLUMN = 34  # where remarks start, on lines that are short enough
-_PLAIN = re.compile(r"[A-Za-z0-9./_][A-Za-z0-9 ._/+-]*", re.ASCII)
+_PLAIN = re.compile(r"[A-Za-z0-9./_](?:[A-Za-z0-9 ._/+-]|:(?=[A-Za-z_]))*", re.ASCII)  # `builtin:tiny` needs no quotes
 # Read as something else than text by one YAML version or the other.
 _NOT_TEXT = re.compile(
     r"(?i)true|false|null|yes|no|on|off|y|n|[-+]?[.0-9][-+.0-9_e:]*|0[xob][0-9a-f_]+|\d+-\d+-\d+.*|.* |.*\n",
