@@ -6,6 +6,7 @@ the name should have been in.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 from itertools import islice
@@ -37,7 +38,7 @@ def look_for(path: str, folder: Path) -> Found:
     try:
         there = on_disk(path, folder)
         if has_pattern(path) and not there.exists():
-            return "there" if _matches(str(there)) else "missing"
+            return "there" if _matches(path, folder) else "missing"
         if there.is_file() or there.is_dir():
             readable = os.access(there, os.R_OK | (os.X_OK if there.is_dir() else 0))
             return "there" if readable else "unreadable"
@@ -61,49 +62,55 @@ def on_disk(path: str, folder: Path) -> Path:
     return folder / Path(path).expanduser()
 
 
-def _matches(pattern: str) -> bool:
-    """True where a file matches the glob. Gives up, with True, after many entries: reading will tell."""
-    head, tail = _split_pattern(pattern)
-    start = Path(head)
-    wanted = re.compile(_as_expression(tail))
+def _matches(path: str, folder: Path) -> bool:
+    """True where something matches the glob. Gives up, with True, after many entries: reading will tell.
+
+    Walks only where the pattern can still lead, and follows all readings of `**` at once, so that no pattern takes
+    more than one look at each entry.
+    """
+    parts = Path(path).expanduser().parts
+    first = next(index for index, part in enumerate(parts) if has_pattern(part))
+    wanted = [None if part == "**" else re.compile(fnmatch.translate(part)) for part in parts[first:]]
     visited = 0
-    for top, folders, files in os.walk(start):
-        folders.sort()
-        inner = Path(top).relative_to(start).as_posix()
-        depth_reached = "**" not in tail and inner != "." and inner.count("/") + 1 >= tail.count("/") + 1
-        for name in [*files, *folders]:
+    waiting = [(folder.joinpath(*parts[:first]), _reached({0}, wanted))]
+    while waiting:
+        top, reached = waiting.pop()
+        for entry in _entries(top):
             visited += 1
             if visited > MOST_VISITED:
                 return True
-            if wanted.fullmatch(name if inner == "." else f"{inner}/{name}"):
+            after = {at if wanted[at] is None else at + 1 for at in reached if _fits(entry.name, at, wanted)}
+            after = _reached(after, wanted)
+            if len(wanted) in after:
                 return True
-        if depth_reached or ("**" not in tail and "/" not in tail):
-            folders.clear()
+            if after and entry.is_dir(follow_symlinks=False):
+                waiting.append((Path(entry.path), after))
     return False
 
 
-def _split_pattern(pattern: str) -> tuple[str, str]:
-    parts = pattern.split("/")
-    first = next(index for index, part in enumerate(parts) if has_pattern(part))
-    return "/".join(parts[:first]) or ("/" if pattern.startswith("/") else "."), "/".join(parts[first:])
+def _fits(name: str, at: int, wanted: list[re.Pattern[str] | None]) -> bool:
+    """True where the part of the pattern at `at` takes the name; None stands for `**`, which takes any."""
+    if at == len(wanted):
+        return False
+    part = wanted[at]
+    return part is None or part.match(name) is not None
 
 
-def _as_expression(tail: str) -> str:
-    """A glob as a regular expression without nested repetition, so that it cannot be made to take long."""
-    out = ""
-    for piece in re.split(r"(\*\*/|\*+|\?|\[[^\]/]*\])", tail):
-        if piece == "**/":
-            out += "(?:.*/)?"
-        elif piece.startswith("*"):
-            out += ".*" if piece == "**" else "[^/]*"
-        elif piece == "?":
-            out += "[^/]"
-        elif len(piece) > 2 and piece.startswith("["):
-            inside = re.escape(piece[1:-1].removeprefix("!")).replace(r"\-", "-")
-            out += f"[{'^' if piece[1] == '!' else ''}{inside}]"
-        else:
-            out += re.escape(piece)
-    return out
+def _reached(at: set[int], wanted: list[re.Pattern[str] | None]) -> set[int]:
+    """The places in the pattern that can be reached without another name: `**` may stand for nothing."""
+    found = set(at)
+    for each in range(len(wanted)):
+        if each in found and wanted[each] is None:
+            found.add(each + 1)
+    return found
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(islice(entries, MOST_VISITED))
+    except OSError:
+        return []
 
 
 def nearest(path: str, folder: Path) -> str:
@@ -127,9 +134,8 @@ def data_files(folder: Path, most: int = 3) -> tuple[str, ...]:
 def names_in(folder: Path) -> list[str]:
     """Up to some thousand names in a folder; none where it cannot be read."""
     try:
-        with os.scandir(folder) as entries:
-            return [entry.name for entry in islice(entries, MOST_NAMES)]
-    except (OSError, ValueError):
+        return [entry.name for entry in _entries(folder)[:MOST_NAMES]]
+    except ValueError:
         return []
 
 

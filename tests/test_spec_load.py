@@ -383,12 +383,12 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with large.open("wb") as stream:
         stream.truncate(100_000_000)
     os.mkfifo(tmp_path / "pipe")
-    started = time.perf_counter()
+    started = time.process_time()
     for name in ("spec.yaml", "large.yaml", "pipe", "", "a\0b", "x" * 5000, "no/such/folder.yaml"):
         loaded = load(tmp_path / name)
         assert codes(loaded) == ["S101"], name
         assert loaded.spec is None
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
     [found] = load(tmp_path / "spec.yaml").diagnostics
     assert found.fix.endswith("specs.yaml")
 
@@ -411,22 +411,52 @@ BOMBS = {
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
 def test_bombs_are_refused_at_once(text: str, tmp_path: Path) -> None:
     assert len(text) < LARGEST
-    started = time.perf_counter()
+    started = time.process_time()
     assert codes(read(text, tmp_path)) == ["S107"]
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_a_wide_file_within_the_limits_answers_soon(tmp_path: Path) -> None:
     text = GOAL + "constraints:\n" + "- comercial\n" * 18_000
-    started = time.perf_counter()
+    started = time.process_time()
     assert set(codes(read(text, tmp_path))) <= {"S114", "S115"}
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
-def test_a_pattern_cannot_walk_the_disk(tmp_path: Path) -> None:
-    started = time.perf_counter()
-    read(GOAL + "data: {corpus: {path: '/**/*a*a*a*a*a*a*a*b'}}", tmp_path)
-    assert time.perf_counter() - started < 3
+@pytest.mark.parametrize(
+    ("pattern", "there"),
+    [
+        ("*.csv", True),
+        ("*.pdf", False),
+        ("dat?/*.csv", True),
+        ("data/*", True),
+        ("data/*/*", False),
+        ("**/inner.csv", True),
+        ("**/*.csv", True),
+        ("**/data/**/inner.csv", True),
+        ("**/other/**/inner.csv", False),
+        ("[dt]*", True),
+        ("[!a-z]*", False),
+        ("[", False),
+        ("{f}/*.csv", True),
+    ],
+)
+def test_patterns(pattern: str, there: bool, folder: Path) -> None:
+    path = pattern.replace("{f}", str(folder))
+    loaded = load_text(f"{GOAL}data: {{corpus: {{path: '{path}'}}}}", "ftc.yaml", folder)
+    assert codes(loaded) == ([] if there else ["S104"])
+
+
+def test_no_pattern_takes_long(tmp_path: Path) -> None:
+    (tmp_path / ("a" * 250)).write_text("")
+    deep = tmp_path
+    for _ in range(60):
+        deep = deep / "a"
+    deep.mkdir(parents=True)
+    started = time.process_time()
+    for pattern in ("/**/*a*a*a*a*a*a*a*b", "*a" * 40 + "b", "**/a/" * 30 + "b", "**/" * 500 + "b", "*" * 2000 + "b"):
+        read(f"{GOAL}data: {{corpus: {{path: '{pattern}'}}}}", tmp_path)
+    assert time.process_time() - started < 4
 
 
 @pytest.mark.skipif(not FACTS.exists(), reason="the advice cases are not at hand")
@@ -445,7 +475,7 @@ def test_loading_takes_little_time(folder: Path) -> None:
     read(DESIGNED, folder)
     took = []
     for _ in range(10):
-        started = time.perf_counter()
+        started = time.process_time()
         read(DESIGNED, folder)
-        took.append(time.perf_counter() - started)
+        took.append(time.process_time() - started)
     assert min(took) < 0.015

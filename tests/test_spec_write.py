@@ -359,6 +359,6 @@ def test_any_sentence_gives_a_spec_that_loads(sentence: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a", "a.", "$", "1,", "two ", "no ", "./", "in 2 "])
 def test_no_sentence_takes_long(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     guess(piece * 25_000)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
