@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from ftc.spec.diagnostics import Diagnostic
@@ -36,7 +36,7 @@ _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+", re.ASCII)
 @cache
 def spec_schema() -> dict[str, Json]:
     """The JSON Schema (2020-12) of `ftc.yaml`."""
-    text = resources.files("ftc.spec").joinpath("spec.schema.json").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("spec.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Json] = json.loads(text)
     return schema
 
