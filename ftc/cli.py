@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
 
+from ftc.api import SPEC_FILE
 from ftc.spec.diagnostics import Refused
 
 # verb -> what `ftc --help` says of it, so that help imports no command
@@ -20,7 +22,10 @@ COMMANDS = {
     "estimate": "Memory, time and money, for a spec or for flags.",
     "compile": "Write the plan, with its estimate.",
     "run": "Carry out the plan: train, evaluate, export, report.",
+    "review": "The planner on screen: look, ask what if, approve, run.",
     "runs": "What ran, and what came out.",
+    "watch": "A run on screen: stages, curves, memory, money.",
+    "annotate": "Rank answers side by side; writes preference data.",
     "explain": "The page of a code, or where a value of a plan comes from.",
     "models": "The models that are known by name.",
     "gpus": "GPUs and their prices, with source and age.",
@@ -32,6 +37,7 @@ EPILOG = """\b
 A first session:
   ftc check      is the spec sound, is the data?
   ftc advise     which method, why, at what cost?
+  ftc review     all of it on screen; so does `ftc` alone, beside a spec
   ftc compile && ftc run
 
 Exit codes: 0 done; 1 the run failed; 2 the spec, the plan or the command line is wrong; 3 nothing that
@@ -69,10 +75,19 @@ class Verbs(click.Group):
             raise
 
 
-@click.group(cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True
+)
 @click.version_option(package_name="finetune-compiler", prog_name="ftc")
-def ftc() -> None:
+@click.pass_context
+def ftc(context: click.Context) -> Any:
     """The fine-tuning compiler: goal, data and budget in; method, plan and trained model out."""
+    if context.invoked_subcommand is not None:
+        return None
+    if Path(SPEC_FILE).is_file() and sys.stdin.isatty() and sys.stdout.isatty():
+        return context.invoke(ftc.get_command(context, "review"))  # type: ignore[arg-type]
+    click.echo(context.get_help())
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,7 +6,6 @@ Importing textual takes 200 ms, so only the commands that open a screen import t
 from __future__ import annotations
 
 import os
-from typing import ClassVar
 
 from textual.app import App
 from textual.screen import Screen
@@ -20,8 +19,7 @@ class FtcApp(App[int]):
     CSS_PATH = "ftc.tcss"
     TITLE = "ftc"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (110, "-wide")]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-short"), (32, "-tall")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - declared so by textual
 
     def __init__(self, first: Screen[int]) -> None:
         super().__init__()

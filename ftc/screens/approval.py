@@ -45,4 +45,6 @@ def approval(session: Session, *, run: bool) -> Approval:
         )
         said.append(f"in {path.parent / 'runs' / plan.run_name}; closing the screen does not stop it")
     title = f"Run plan {plan.hash[:8]}?" if run else f"Write plan {plan.hash[:8]}?"
-    return Approval(title=title, said=tuple(figures.cut(each, 160) for each in said), writes=session.unsaved or not same)
+    return Approval(
+        title=title, said=tuple(figures.cut(each, 160) for each in said), writes=session.unsaved or not same
+    )

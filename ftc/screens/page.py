@@ -19,7 +19,7 @@ from ftc.screens.panels import candidates, settings, why
 from ftc.spec.diagnostics import Diagnostic
 from ftc.spec.estimate import Estimate
 from ftc.spec.profile import Lengths, SetProfile
-from ftc.views.numbers import count, gib
+from ftc.views.numbers import count, duration, gib
 
 CODE = re.compile(r"\b[SDMHFCR]\d{3}\b")
 BAR = 30  # characters
@@ -42,7 +42,11 @@ def page_of(advice: Advice, item: str) -> Page | None:
     if kind == "leaf":
         return _outcome(advice)
     if kind == "candidate":
-        return next((_candidate(each) for each in candidates.rows(advice.verdict) if candidates.ident(each) == item), None)
+        return next(
+            (_candidate(each) for each in candidates.rows(advice.verdict) if candidates.ident(each) == item), None
+        )
+    if kind == "offer":
+        return _candidate(advice.verdict.offers[rest])
     if kind == "setting":
         return _setting(rest, advice.verdict.settings[rest])
     if kind == "field":
@@ -70,11 +74,21 @@ def code_page(code: str) -> Page | None:
 
 
 def _manual(text: str) -> Content:
-    """A page of the manual with its headings set off."""
+    """A page of the manual with its headings set off, its lines joined to paragraphs that fit any width."""
     parts: Parts = []
-    for index, line in enumerate(text.splitlines()):
-        heading = line and not line.startswith(" ")
-        parts.append((line + "\n", STRONG if heading or index == 0 else ""))
+    paragraph = ""
+    for line in [*text.splitlines(), ""]:
+        body = line.strip()
+        goes_on = bool(paragraph) and line.startswith(" ") and not body.startswith("- ")
+        if paragraph and not goes_on:
+            parts.append((paragraph + "\n", ""))
+            paragraph = ""
+        if goes_on:
+            paragraph += " " + body
+        elif line.startswith(" "):
+            paragraph = body
+        else:
+            parts.append((line + "\n", STRONG))
     return Content.assemble(*parts)
 
 
@@ -107,7 +121,9 @@ def _here(finding: Finding) -> Parts:
     parts.append((f"{finding.because}\n", ""))
     for name, value in finding.numbers.items():
         parts.append((f"  {name.replace('_', ' '):<28}", DIM))
-        parts.append((f"{value:,}\n" if isinstance(value, int | float) and not isinstance(value, bool) else f"{value}\n", ""))
+        parts.append(
+            (f"{value:,}\n" if isinstance(value, int | float) and not isinstance(value, bool) else f"{value}\n", "")
+        )
     if finding.rule_of_thumb:
         parts.append(("  a rule of thumb, not a measurement\n", WARN))
     for line in finding.evidence:
@@ -141,14 +157,20 @@ def _candidate(each: Candidate) -> Page:
         parts += [("  ", ""), *figures.against(memory.device, card, BAR), ("\n", "")]
         for name, value in memory.breakdown.items():
             if value > 0:
-                parts += [(f"  {name:<12}{gib(value):>10}  ", ""), (figures.share(value / card, BAR) + "\n", "$primary")]
+                parts += [
+                    (f"  {name:<12}{gib(value):>10}  ", ""),
+                    (figures.share(value / card, BAR) + "\n", "$primary"),
+                ]
         parts += _source(memory.device)
         parts.append((f"  main memory of the host {figures.memory(memory.host)}\n", ""))
     if time:
-        parts += [("\nTime  ", STRONG), (f"{figures.hours(time.hours)}, {time.steps:,} steps, {time.bound}-bound\n", "")]
+        parts += [
+            ("\nTime  ", STRONG),
+            (f"{figures.hours(time.hours)}, {time.steps:,} steps, {time.bound}-bound\n", ""),
+        ]
         for name, value in time.parts_hours.items():
             if value > 0:
-                parts.append((f"  {name:<12}{figures.duration(value):>10}\n", ""))
+                parts.append((f"  {name:<12}{duration(value):>10}\n", ""))
         speed = time.tokens_per_second_per_gpu
         parts.append((f"  {speed.likely:,.0f} tokens/s per device ({speed.low:,.0f}-{speed.high:,.0f})\n", ""))
         parts += _source(time.hours)
@@ -156,10 +178,21 @@ def _candidate(each: Candidate) -> Page:
         parts += [("\nMoney  ", STRONG), (f"{figures.usd(each.usd)}\n", ""), *_source(each.usd)]
         if machine and machine.offer:
             offer = machine.offer
-            parts.append((f"  {offer.cloud} {offer.instance} in {offer.region}: ${offer.usd_per_hour:,.2f} an hour\n", ""))
+            parts.append(
+                (f"  {offer.cloud} {offer.instance} in {offer.region}: ${offer.usd_per_hour:,.2f} an hour\n", "")
+            )
     if each.setup:
         parts.append(("\nSetup\n", STRONG))
-        for name in ("seq_len", "micro_batch", "grad_accum", "lora_rank", "optimizer", "checkpointing", "sharding", "packing"):
+        for name in (
+            "seq_len",
+            "micro_batch",
+            "grad_accum",
+            "lora_rank",
+            "optimizer",
+            "checkpointing",
+            "sharding",
+            "packing",
+        ):
             parts.append((f"  {name.replace('_', ' '):<14}{getattr(each.setup, name)}\n", ""))
     return Page(title=each.method, body=Content.assemble(*parts))
 
@@ -241,8 +274,6 @@ def _numbers(each: SetProfile) -> Iterable[tuple[str, str]]:
 
 def _lengths(lengths: Lengths) -> str:
     return (
-        f"mean {lengths.mean:,.0f}, p50 {lengths.p50:,}, p90 {lengths.p90:,}, p95 {lengths.p95:,}, p99 {lengths.p99:,}, "
-        f"longest {lengths.max:,}; {count(lengths.total)} in all"
+        f"mean {lengths.mean:,.0f}, p50 {lengths.p50:,}, p90 {lengths.p90:,}, p95 {lengths.p95:,}, "
+        f"p99 {lengths.p99:,}, longest {lengths.max:,}; {count(lengths.total)} in all"
     )
-
-

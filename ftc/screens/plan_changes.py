@@ -49,7 +49,15 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> Content:
     parts: Parts = []
     for key, (was, now) in sorted(loud.items()):
         sign, style = ("-", BAD) if now is None else ("+", GOOD) if was is None else ("~", WARN)
-        parts += [(f"{sign} ", style), (f"{key}\n", STRONG), ("    ", ""), (_said(was), DIM), (" → ", ""), (_said(now), ""), ("\n", "")]
+        parts += [
+            (f"{sign} ", style),
+            (f"{key}\n", STRONG),
+            ("    ", ""),
+            (_said(was), DIM),
+            (" → ", ""),
+            (_said(now), ""),
+            ("\n", ""),
+        ]
     quiet = len(found) - len(loud)
     if quiet:
         parts.append((f"\n{quiet} more in the verdict, the hashes and the origins\n", DIM))
@@ -62,5 +70,3 @@ def _said(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return cut(json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value, LONGEST)
-
-

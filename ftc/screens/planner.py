@@ -185,7 +185,7 @@ class Planner(Screen[int]):
         if pending is not None and pending.facts is None:
             self.state = "reading the data"
         try:
-            waiting = pending or await asyncio.to_thread(self.session.start)
+            waiting = await asyncio.to_thread(self.session.start) if pending is None else pending
             advice = await asyncio.to_thread(settle, waiting)
         except Refused as refused:
             self._give_up(pending, refused)
@@ -228,7 +228,8 @@ class Planner(Screen[int]):
         """The region to the left or right; in a narrow terminal it comes into sight."""
         names = [name for name, _ in REGIONS]
         focused = self.focused
-        here = next((index for index, name in enumerate(names) if focused in self.query(f"#{name} ItemList")), self.shown)
+        holders = [self.query_one(f"#{name}") for name in names]
+        here = next((index for index, each in enumerate(holders) if focused in each.children), self.shown)
         self._go_to((here + step) % len(names))
 
     def on_region_tabs_wanted(self, event: RegionTabs.Wanted) -> None:
@@ -247,7 +248,8 @@ class Planner(Screen[int]):
         return focused.chosen if isinstance(focused, ItemList) else ""
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        kind, _, rest = (event.option_id or "").partition(":")
+        chosen = event.option_list.chosen if isinstance(event.option_list, ItemList) else ""
+        kind, _, rest = chosen.partition(":")
         if kind in ("field", "setting", "question"):
             self.action_edit()
         elif kind == "flip":
@@ -308,7 +310,9 @@ class Planner(Screen[int]):
         flip = next((each for each in advice.verdict.flips if each.change == change), None) if advice else None
         if flip is not None and flip.key:
             complaint = self.change({flip.key: flip.value})
-            self.notify(complaint or f"{flip.change}; u takes it back", severity="error" if complaint else "information")
+            self.notify(
+                complaint or f"{flip.change}; u takes it back", severity="error" if complaint else "information"
+            )
 
     def action_choose_method(self) -> None:
         """Have the advisor check the method under the cursor instead of choosing; again, and it chooses."""

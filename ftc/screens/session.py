@@ -68,7 +68,9 @@ def reads_data(spec: Spec) -> bool:
     """True where the spec names data that there is, rather than describing it."""
     data = spec.data
     sources = (*data.demonstrations, *data.corpus, *data.prompts, *(data.feedback.sources if data.feedback else ()))
-    return any(not each.described for each in (*sources, *((data.evaluation.source,) if data.evaluation.source else ())))
+    return any(
+        not each.described for each in (*sources, *((data.evaluation.source,) if data.evaluation.source else ()))
+    )
 
 
 def same_data(one: Spec, other: Spec) -> bool:
@@ -141,7 +143,7 @@ class Session:
         """Set dotted keys (None takes one out). None where nothing moved; raises Refused where it would be wrong."""
         from ftc.spec.write import edit
 
-        return self.rewrite(edit(self.text, dict(changes)))
+        return self.rewrite(edit(self.text, {**_let_go_with(changes, values(self.text)), **changes}))
 
     def rewrite(self, text: str) -> Pending | None:
         """Put another text in place. None where it is the same; raises Refused, and stays, where it would be wrong."""
@@ -269,6 +271,19 @@ class Session:
             self.save()
         write_whole(self.plan_path, plan.to_bytes())
         return self.plan_path
+
+
+def _let_go_with(changes: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What describes a value that is being replaced and would be wrong of the new one."""
+    belongs = {
+        "hardware.gpu": ("hardware.memory_gib",),
+        "model.base": tuple(
+            f"model.{name}"
+            for name in ("parameters", "active_parameters", "kind", "context", "licence", "gated", "revision")
+        ),
+    }
+    gone = [each for key in changes for each in belongs.get(key, ()) if each in now and now.get(key) is not None]
+    return {key: None for key in gone if changes.get(key.rpartition(".")[0]) is None}
 
 
 # --- values by dotted key -----------------------------------------------------------------------------------------

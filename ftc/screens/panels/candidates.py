@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from ftc.advisor.values import Candidate, Verdict
 from ftc.screens.figures import BAD, DIM, GOOD, MOVED, STRONG, Parts, against, cut, ordinal, span
-from ftc.screens.panels.item import Cells, Item, lines, mark, moved, wrapped
-from ftc.views.numbers import duration, gib, money
+from ftc.screens.panels.item import Cells, Item, heading, lines, mark, moved, wrapped
+from ftc.views.numbers import duration, money
 
 CHOSEN, FRONT, OTHER, OUT = "▶", "◆", "·", "✗"
-LEGEND = f"{CHOSEN} chosen  {FRONT} on the Pareto front  {OUT} cannot be run"
+LEGEND = f"{CHOSEN} chosen  {FRONT} Pareto front  {OUT} cannot be run"
 METHOD, MEMORY, TIME, MONEY = 10, 10, 11, 11  # widths of the columns, in characters
 LONGEST_BAR = 36
 
@@ -52,10 +52,25 @@ def _head(width: int) -> Item:
 
 
 def items(verdict: Verdict, was: Cells | None, width: int) -> list[Item]:
-    """One item a candidate: what it is, its bar with the likely values, their ranges, and why it lost."""
+    """One item a candidate: what it is, its bar with the likely values, their ranges, and why it lost; at the end what
+    would be rented, by what one looks for."""
     every = rows(verdict)
     places = _places(every)
-    return [_head(width), *(_item(each, verdict, was, width, places.get(ident(each), "")) for each in every)]
+    found = [_head(width), *(_item(each, verdict, was, width, places.get(ident(each), "")) for each in every)]
+    if verdict.offers:
+        found.append(heading("To rent"))
+        found += [_offer(wanted, each, width) for wanted, each in verdict.offers.items()]
+    return found
+
+
+def _offer(wanted: str, each: Candidate, width: int) -> Item:
+    """`cheapest`, `fastest`, `safest`, with what it is."""
+    _, _, time, usd = _first(each)
+    said = f"{machine_of(each)}, {whose(each)}: {time}, {usd}"
+    body = wrapped(said, width - 1, [(" " * (2 + METHOD), "")], "", most=2)
+    return Item(
+        id=f"offer:{wanted}", content=lines([("  ", ""), (wanted.ljust(METHOD), STRONG), body[0][-1]], *body[1:])
+    )
 
 
 def _places(every: list[Candidate]) -> dict[str, str]:

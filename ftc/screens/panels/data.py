@@ -34,7 +34,9 @@ def items(profile: DataProfile, diagnostics: Iterable[Diagnostic], width: int) -
         text = f"! {count(profile.overlap)} held-out rows also in training"
         found.append(Item(id="data:overlap", content=lines([(cut(text, width), WARN)])))
     for kind, rows in profile.personal_data.items():
-        found.append(Item(id=f"data:personal:{kind}", content=lines([("! ", WARN), (f"{kind} in {count(rows)} rows", "")])))
+        found.append(
+            Item(id=f"data:personal:{kind}", content=lines([("! ", WARN), (f"{kind} in {count(rows)} rows", "")]))
+        )
     found += _findings(diagnostics, width, first=False)
     return found
 
@@ -60,7 +62,13 @@ def _block(each: SetProfile, width: int, *, first: bool) -> Iterator[Item]:
 def _lengths(lengths: Lengths, *, described: bool) -> Parts:
     if described:
         return [(f"{lengths.mean:,.0f}", STRONG), (" tokens on average", DIM)]
-    return [("p50 ", DIM), (f"{lengths.p50:,}", STRONG), ("  p99 ", DIM), (f"{lengths.p99:,}", STRONG), (" tokens", DIM)]
+    return [
+        ("p50 ", DIM),
+        (f"{lengths.p50:,}", STRONG),
+        ("  p99 ", DIM),
+        (f"{lengths.p99:,}", STRONG),
+        (" tokens", DIM),
+    ]
 
 
 def _histogram(each: SetProfile, sequence: Lengths, width: int) -> Content:
@@ -77,7 +85,9 @@ def _classes(classes: tuple[tuple[str, int], ...], width: int) -> Content:
     name_width = min(max((len(label) for label, _ in classes), default=0), 14)
     shown = classes if len(classes) <= CLASSES else (*classes[: CLASSES - 1], classes[-1])
     bar = max(width - name_width - 10, 4)
-    body: list[Parts] = [[(f"{len(classes)} classes", STRONG), ("" if len(classes) <= CLASSES else ", most and least", DIM)]]
+    body: list[Parts] = [
+        [(f"{len(classes)} classes", STRONG), ("" if len(classes) <= CLASSES else ", most and least", DIM)]
+    ]
     for index, (label, rows) in enumerate(shown):
         if len(classes) > CLASSES and index == CLASSES - 1:
             body.append([("⋮", DIM)])

@@ -13,8 +13,8 @@ SECTIONS = ("goal", "data", "model", "hardware", "budget", "rules", "overrides")
 # Shown even where the spec does not set them, in this order, ahead of what else is set.
 SHOWN = (
     "goal.task", "goal.prompting", "goal.quality", "goal.knowledge", "goal.domain", "goal.success.metric",
-    "goal.success.at_least", "model.base", "budget.usd", "budget.hours", "budget.deadline_days", "constraints", "method",
-    "deploy.target",
+    "goal.success.at_least", "model.base", "budget.usd", "budget.hours", "budget.deadline_days", "constraints",
+    "method", "deploy.target",
 )  # fmt: skip
 HIDDEN = ("version", "name", "goal.description")
 LABELS = {

@@ -21,18 +21,10 @@ def items(verdict: Verdict, width: int) -> list[Item]:
     found += [_flip(each, width, "") for each in verdict.flips if each not in taken]
     for question in verdict.questions:
         outcomes = "; ".join(f"{answer}: {to}" for answer, to in question.outcomes.items())
-        head: Parts = [("? ", WARN), (question.text, "")]
-        found.append(
-            Item(
-                id=f"question:{question.key}",
-                content=lines(
-                    *wrapped(question.text, width - 1, [("? ", WARN)], "", most=3),
-                    *wrapped(outcomes, width - 1, [("  ", "")], most=3),
-                )
-                if question.text
-                else lines(head),
-            )
-        )
+        asked = wrapped(question.text, width - 1, [("  ", "")], "", most=3)
+        asked[0] = [("? ", WARN), asked[0][-1]]
+        told = wrapped(outcomes, width - 1, [("  ", "")], most=3)
+        found.append(Item(id=f"question:{question.key}", content=lines(*asked, *told)))
     if not found:
         found.append(Item(id="heading:none", content=lines([("no small change leads elsewhere", DIM)]), heading=True))
     return found
@@ -45,5 +37,7 @@ def _flip(each: Flip, width: int, key: str) -> Item:
         return Item(id=f"flip:{each.change}", content=lines([*sign, (f"{each.change} → ", ""), (each.to, STRONG)]))
     return Item(
         id=f"flip:{each.change}",
-        content=lines([*sign, *wrapped(each.change, width - 5, [], "", most=1)[0]], [("    → ", ""), (each.to, STRONG)]),
+        content=lines(
+            [*sign, *wrapped(each.change, width - 5, [], "", most=1)[0]], [("    → ", ""), (each.to, STRONG)]
+        ),
     )

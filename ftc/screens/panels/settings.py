@@ -50,7 +50,9 @@ def items(verdict: Verdict, was: Cells | None, width: int) -> list[Item]:
         parts += mark(changed)
         if changed and before:
             parts.append((f" was {before[0]}", DIM))
-        tail = " ".join(part for part in (range_of(each), "yours" if mine else each.origin.removeprefix("rule ")) if part)
+        tail = " ".join(
+            part for part in (range_of(each), "yours" if mine else each.origin.removeprefix("rule ")) if part
+        )
         used = sum(len(text) for text, _ in parts)
         if used + len(tail) + 2 <= width - 1:
             parts.append((" " * (width - 1 - used - len(tail)) + tail, DIM))

@@ -17,7 +17,7 @@ LEGEND = "(thumb): a rule of thumb"
 
 def cells(verdict: Verdict) -> dict[str, tuple[str, ...]]:
     """What each step, leaf and warning says."""
-    found = {f"step:{each.code}": (each.answer, each.because) for each in verdict.trace}
+    found: dict[str, tuple[str, ...]] = {f"step:{each.code}": (each.answer, each.because) for each in verdict.trace}
     found["leaf"] = (verdict.method,)
     return found | {f"flag:{each.code}": (each.flag, each.because) for each in verdict.notes if each.flag}
 
@@ -48,7 +48,12 @@ def _step(finding: Finding, width: int, *, changed: bool, expanded: bool) -> Ite
     asked[0] = [("● ", GOOD), (f"{finding.code} ", STRONG), asked[0][-1]]
     body = wrapped(f"{answer}: {finding.because}{_thumb(finding)}", width - 1, [("│  ", GOOD)], most=3)
     text, _ = body[0][-1]
-    body[0] = [("│  ", GOOD), (answer, MOVED if changed else f"bold {GOOD}"), (text[len(answer) :], DIM), *mark(changed)]
+    body[0] = [
+        ("│  ", GOOD),
+        (answer, MOVED if changed else f"bold {GOOD}"),
+        (text[len(answer) :], DIM),
+        *mark(changed),
+    ]
     others: list[Parts] = []
     if not expanded:
         ways = " · ".join(f"{way} → {_where(to)}" for way, to in _others(finding))

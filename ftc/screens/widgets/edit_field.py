@@ -52,11 +52,12 @@ class EditField(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self._list("")
+        self.query_one("#complaint").display = False
         self.query_one("#choices").can_focus = False
         self.query_one(Input).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        self.query_one("#complaint", Static).update("")
+        self.query_one("#complaint", Static).display = False
         self._list("" if event.value == self._value else event.value)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -105,6 +106,8 @@ class EditField(ModalScreen[bool]):
     def _submit(self, typed: str) -> None:
         complaint = self._take(typed)
         if complaint:
-            self.query_one("#complaint", Static).update(Content.styled(complaint, BAD))
+            shown = self.query_one("#complaint", Static)
+            shown.update(Content.styled(complaint, BAD))
+            shown.display = True
         else:
             self.dismiss(True)

@@ -63,7 +63,7 @@ class ItemList(OptionList):
         chosen, scroll = self.chosen, self.scroll_y
         self._items = self._build(self._width)
         self.clear_options()
-        self.add_options(Option(each.content, id=each.id, disabled=each.heading) for each in self._items)
+        self.add_options(Option(each.content, disabled=each.heading) for each in self._items)
         self.choose(chosen)
         if self.highlighted is None:
             self.action_first()

@@ -53,6 +53,7 @@ class KnobBar(Static, can_focus=True):
         self.border_subtitle = "← → move   ↑ ↓ other   enter keeps   esc goes back"
         self._values: dict[str, Stop] = {}
         self._at_first: dict[str, Stop] = {}
+        self._words_at_first: dict[str, str] = {}
         self._verdict: Verdict | None = None
 
     def open(self, name: str, values: Mapping[str, Any], verdict: Verdict | None) -> None:
@@ -60,6 +61,7 @@ class KnobBar(Static, can_focus=True):
         self._values = {knob.key: value_in(values, knob) for knob in KNOBS}
         self._at_first = dict(self._values)
         self._verdict = verdict
+        self._words_at_first = {knob.key: words(knob, self._values[knob.key], verdict).split(",")[0] for knob in KNOBS}
         self.selected = [knob.name for knob in KNOBS].index(name)
         self._draw()
         self.focus()
@@ -125,7 +127,7 @@ class KnobBar(Static, can_focus=True):
             moved = value != self._at_first.get(knob.key)
             said = words(knob, value, self._verdict)
             if moved:
-                said += f" ◂ {words(knob, self._at_first.get(knob.key), None)}"
+                said += f" ◂ was {self._words_at_first[knob.key]}"
             rows.append([
                 (("▸ " if here else "  ") + knob.name.ljust(NAME), STRONG if here else DIM),
                 ("━" * at, "$primary" if here else DIM), ("●", STRONG if here else DIM), ("─" * (track - 1 - at), DIM),

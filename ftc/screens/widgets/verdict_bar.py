@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textual.content import Content
 from textual.widgets import Static
 
 from ftc.advisor.values import Candidate
@@ -39,7 +38,12 @@ def _first(advice: Advice, width: int) -> Parts:
     where = f"on {machine_of(chosen)} ({whose(chosen)})" if chosen.machine else ""
     model = cut(chosen.model, max(room - len(where) - 2, 12))
     text = cut(f"{model}  {where}", room)
-    return [*parts, (text[: len(model)], STRONG), (text[len(model) :].ljust(room - len(model)), ""), (" " + confidence, DIM)]
+    return [
+        *parts,
+        (text[: len(model)], STRONG),
+        (text[len(model) :].ljust(room - len(model)), ""),
+        (" " + confidence, DIM),
+    ]
 
 
 def _second(advice: Advice, width: int) -> Parts:
