@@ -42,15 +42,14 @@ Converter = Callable[[Values, str], Row | Note]
 
 def _prompt_text(values: Values) -> str:
     """Instruction or question, with its input; a context stands before it."""
-    parts = [
-        as_text(values.get("context"), PARAGRAPHS),
-        as_text(values.get("prompt"), LINES),
-        as_text(values.get("input"), LINES),
-    ]
-    prompt = PARAGRAPHS.join(part for part in parts if part and part.strip())
-    if not prompt:
+    asked = _paragraphs(as_text(values.get("prompt"), LINES), as_text(values.get("input"), LINES))
+    if not asked:
         raise Unfit("D201", "the prompt is empty")
-    return prompt
+    return _paragraphs(as_text(values.get("context"), PARAGRAPHS), asked)
+
+
+def _paragraphs(*parts: str | None) -> str:
+    return PARAGRAPHS.join(part for part in parts if part and part.strip())
 
 
 def _prompt_messages(values: Values) -> list[Message]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ftc.spec.diagnostics import Severity
+
 
 @dataclass(frozen=True, slots=True)
 class DataCode:
@@ -17,6 +19,7 @@ class DataCode:
     what: str
     why: str
     fix: str
+    severity: Severity = Severity.WARNING
 
 
 CODES: Mapping[str, DataCode] = {
@@ -158,5 +161,98 @@ CODES: Mapping[str, DataCode] = {
         "A ranked list of fewer than two different answers.",
         "There is no difference to learn.",
         "remove the row",
+    ),
+    "D301": DataCode(
+        "exact duplicates",
+        "A row stands more than once, word for word.",
+        "It is learned more strongly than others, and is memorised more easily (Lee et al. 2022, arXiv 2107.06499).",
+        "remove the repetitions: ftc check --fix OUT",
+    ),
+    "D302": DataCode(
+        "near duplicates",
+        "Two rows share about four fifths of their word triples (MinHash).",
+        "They count as one example to the model. Split apart, one is a leak of the other into the held-out rows.",
+        "keep one of them, or say with group_by what belongs together",
+        Severity.NOTE,
+    ),
+    "D303": DataCode(
+        "conflicting labels",
+        "The same text has two different labels.",
+        "At most one can be right; the score cannot rise above that.",
+        "decide on one label",
+    ),
+    "D304": DataCode(
+        "leaked answers",
+        "The prompt holds the answer that is to be learned.",
+        "The model learns to copy; the score says nothing about rows without it.",
+        "take the answer out of the prompt, or name another column as the prompt",
+    ),
+    "D305": DataCode(
+        "evaluation rows among the training rows",
+        "An evaluation row asks what a training row asks, word for word or nearly so.",
+        "The score measures memory instead of skill.",
+        "remove those rows from one of the two files",
+    ),
+    "D306": DataCode(
+        "one answer",
+        "All rows, or most of them, have one and the same answer.",
+        "Saying it always is then the easiest thing to learn.",
+        "check that `completion` or `label` names the right column; collect rows of the other kinds",
+    ),
+    "D307": DataCode(
+        "few rows",
+        "Fewer rows than fine-tuning is reported to gain from. A rule of thumb.",
+        "So few are better shown in the prompt.",
+        "collect more, or use them as examples in the prompt",
+    ),
+    "D308": DataCode(
+        "uneven classes",
+        "Some classes have few rows, or far fewer than others. A rule of thumb.",
+        "Rare classes are learned badly, and accuracy hides it.",
+        "collect rows of those classes; look at macro-F1 instead of accuracy",
+        Severity.NOTE,
+    ),
+    "D309": DataCode(
+        "damaged letters",
+        "Text went through a wrong encoding at some time (Ã© for é) or has the sign for what cannot be decoded.",
+        "The model learns to write it.",
+        "export the file again as UTF-8, or repair it: ftc check --fix OUT",
+    ),
+    "D310": DataCode(
+        "control characters",
+        "Text holds characters that are not for reading.",
+        "They become tokens of their own and are learned.",
+        "remove them: ftc check --fix OUT",
+    ),
+    "D311": DataCode(
+        "secrets",
+        "A row holds a key, a token, a password or a private key.",
+        "A model can repeat what it was trained on to anyone (Carlini et al. 2021, arXiv 2012.07805).",
+        "revoke it, and replace it: ftc check --fix OUT",
+    ),
+    "D312": DataCode(
+        "personal data",
+        "A row holds an e-mail address, a phone number, a card number, an IBAN or a national id. Names and addresses "
+        "are not looked for.",
+        "A model can repeat it to anyone, and the law may forbid it.",
+        "write `contains: [pii]` if it is meant, or replace it: ftc check --fix OUT",
+    ),
+    "D313": DataCode(
+        "words of the list",
+        "Rows hold words of the list that FTC_WORD_LIST names.",
+        "What is trained on is said again.",
+        "look at those rows",
+    ),
+    "D314": DataCode(
+        "longer than the model",
+        "Rows have more tokens than the model can take.",
+        "Their end, where the answer stands, would be cut off.",
+        "shorten them, or choose a model with a longer context",
+    ),
+    "D315": DataCode(
+        "another language",
+        "Most rows are in another language than `goal.language`.",
+        "Advice and estimates depend on the language.",
+        "correct `goal.language`, or check that this is the right file",
     ),
 }

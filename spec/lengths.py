@@ -30,6 +30,19 @@ def lengths_of(counts: Mapping[int, int]) -> Lengths | None:
     return Lengths(mean=total / rows, p50=p50, p90=p90, p95=p95, p99=p99, max=ordered[-1][0], total=total)
 
 
+def scaled(counts: Mapping[int, int], ratio: float) -> Counter[int]:
+    """The same histogram in another unit: at least 1 each."""
+    out: Counter[int] = Counter()
+    for length, times in counts.items():
+        out[max(1, round(length * ratio))] += times
+    return out
+
+
+def longer_than(histogram: Iterable[tuple[int, int]], tokens: int) -> int:
+    """How many rows of a profile's histogram are longer: exact for powers of two, else at most that many."""
+    return sum(times for end, times in histogram if end > tokens)
+
+
 def _percentiles(ordered: list[tuple[int, int]], rows: int, shares: Iterable[float]) -> list[int]:
     """The least length that so many of the rows do not exceed."""
     found = []

@@ -1,284 +1,344 @@
 """The profile of all data that a spec names: what is given is read row by row, what is described is taken at its word.
 
-Counts what the runtime will use: the same reading, the same split. Memory holds counts and hashes, never rows.
+Counts what the runtime will use: the same reading, the same split. Memory holds counts and hashes, never all rows.
+What looks at single rows again (near duplicates, languages, personal data) looks at the sample, which is every row up
+to 20,000 of them; `sampled_rows` says where it is not.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ftc.spec.data.files import DataFile
+from ftc.spec.counting.distinct import Bags, Hashes
+from ftc.spec.counting.tally import SAMPLE_ROWS, Tally
+from ftc.spec.data.digest import digest
+from ftc.spec.data.files import DataFile, find
 from ftc.spec.described import described_feedback_set, described_set
 from ftc.spec.diagnostics import Diagnostic, Severity
-from ftc.spec.lengths import histogram_of, lengths_of
+from ftc.spec.lengths import histogram_of, lengths_of, scaled
 from ftc.spec.model import Feedback, Source, Spec
 from ftc.spec.profile import DataProfile, FeedbackProfile, Role, SetProfile
 from ftc.spec.read import Reading, read
-from ftc.spec.rows import Demonstration, Document, Message, Pair, Prompt, Ranking, Row, Thumb
-from ftc.spec.split import choose, held_out_size, keys_of
-from ftc.spec.tokens import TURN_TOKENS, TokenCounter, counter_for
+from ftc.spec.split import Key, choose, divisible, held_out_size, question_key
 
-_BATCH = 512  # rows whose texts are counted together
 _TYPES = {
     "preference-pairs": "paired", "binary-feedback": "binary", "ranked": "ranked", "prompts-with-tests": "verifiable",
     "question-final-answer": "verifiable", "prompts": "to-collect",
 }  # fmt: skip
+_SPLIT_ROWS = 50_000  # up to here the split is made; above, the number asked for is taken to be met
 
 
 @dataclass(slots=True)
-class _Tally:
-    """Counts over the rows of one role."""
+class _Role:
+    """One role of the data while it is counted."""
 
-    prompt: Counter[int] = field(default_factory=Counter)
-    completion: Counter[int] = field(default_factory=Counter)
-    sequence: Counter[int] = field(default_factory=Counter)
-    classes: Counter[str] = field(default_factory=Counter)
-    groups: set[str] = field(default_factory=set)
-    seen: set[bytes] = field(default_factory=set)
-    asked: set[bytes] = field(default_factory=set)
-    rows: list[Row] = field(default_factory=list)
-    read: int = 0
-    reported: int = 0
-    used: int = 0
-    duplicates: int = 0
-    user_turns: int = 0
-    with_system: int = 0
-    with_tools: int = 0
-    good: int = 0
-    bad: int = 0
-    answers: int = 0
-    longer: int = 0
-    pairs: int = 0
+    role: Role
+    sources: Sequence[Source]
+    tokenizer: Path | None  # its file, where lengths are counted in tokens from the start
+    formats: list[str] = field(default_factory=list)
+    files: list[DataFile] = field(default_factory=list)
+    findings: list[Diagnostic] = field(default_factory=list)
+    tally: Tally = field(default_factory=Tally)
+    bags: Bags = field(default_factory=Bags)
+    keys: list[Key] = field(default_factory=list)
+    rows_read: int = 0
+    rows_reported: int = 0
+    found: SetProfile | None = None
+
+    @property
+    def given(self) -> list[Source]:
+        """The sources that there is something to read of."""
+        return [source for source in self.sources if not source.described]
 
 
 def profile(spec: Spec, tokenizer_file: Path | None = None) -> tuple[DataProfile, list[Diagnostic]]:
-    """What the data of the spec is, and everything that there is to say about it. Never raises for what data holds."""
+    """What the data of the spec is, and everything that there is to say about it.
+
+    Never raises for what data holds. The same bytes, looked at in the same way, are answered from the cache.
+    """
+    from ftc.spec.cache import cached
+
     start = time.perf_counter()
-    counter = counter_for(tokenizer_file)
+    hashes = _hashes(spec)
+    asked = (spec.data, spec.goal.task, spec.goal.language, spec.model.context, spec.seed)
+    key = (asked, sorted(hashes.items()), digest(tokenizer_file) if tokenizer_file else "") if hashes else None
+    found, findings = cached(key, lambda: _profile(spec, tokenizer_file, hashes))
+    return replace(found, seconds=time.perf_counter() - start), findings
+
+
+def _roles(spec: Spec) -> dict[Role, Sequence[Source]]:
     data = spec.data
-    findings: list[Diagnostic] = []
-    hashes: dict[str, str] = {}
-    sets: dict[Role, SetProfile | None] = {}
-    tallies: dict[Role, _Tally] = {}
-    sources: dict[Role, Sequence[Source]] = {
+    return {
         "demonstrations": data.demonstrations,
+        "feedback": data.feedback.sources if data.feedback else (),
         "corpus": data.corpus,
         "prompts": data.prompts,
-        "feedback": data.feedback.sources if data.feedback else (),
         "evaluation": (data.evaluation.source,) if data.evaluation.source else (),
     }
-    for role, each in sources.items():
-        sets[role], tallies[role] = None, _Tally()
-        if not each:
-            continue
-        sets[role], said = _profile_set(spec, role, each, counter, tallies[role], hashes)
-        findings += said
-    feedback = _feedback(data.feedback, sets["feedback"], tallies["feedback"]) if data.feedback else None
-    held_out, train = _sizes(spec, sets, tallies, feedback)
-    evaluation, learned = tallies["evaluation"], tallies["demonstrations"]
+
+
+def _hashes(spec: Spec) -> dict[str, str]:
+    """The hash of each file by its name; nothing where one cannot be read, which is then reported by reading it."""
+    hashes: dict[str, str] = {}
+    try:
+        for sources in _roles(spec).values():
+            for source in sources:
+                for file in find(source.path, spec.folder) if source.path else ():
+                    if file.name not in hashes:
+                        hashes[file.name] = digest(file.path)
+    except (OSError, EOFError, ValueError):
+        return {}
+    return hashes
+
+
+def _profile(
+    spec: Spec, tokenizer_file: Path | None, hashes: Mapping[str, str]
+) -> tuple[DataProfile, list[Diagnostic]]:
+    roles: dict[Role, _Role] = {}
+    for role, sources in _roles(spec).items():
+        if sources:
+            roles[role] = _count_role(spec, role, sources, tokenizer_file, hashes)
+    findings = [finding for each in roles.values() for finding in each.findings]
+    sets = {role: each.found for role, each in roles.items()}
+    feedback = _feedback(spec.data.feedback, roles.get("feedback")) if spec.data.feedback else None
+    held_out, train = _sizes(spec, roles, feedback)
+    overlap, said = _overlap(roles)
+    personal: dict[str, int] = {}
+    for finding in findings:
+        if finding.code in ("D311", "D312"):
+            kind = "secret" if finding.code == "D311" else finding.message.split(": ", 1)[1].split(" ", 1)[0]
+            personal[kind] = personal.get(kind, 0) + finding.count
     found = DataProfile(
-        demonstrations=sets["demonstrations"],
+        demonstrations=sets.get("demonstrations"),
         feedback=feedback,
-        corpus=sets["corpus"],
-        prompts=sets["prompts"],
-        evaluation=sets["evaluation"],
+        corpus=sets.get("corpus"),
+        prompts=sets.get("prompts"),
+        evaluation=sets.get("evaluation"),
         held_out_rows=held_out,
         train_rows=train,
-        overlap=sum(1 for row in evaluation.rows if _key(_prompt(row)) in learned.asked),
+        overlap=overlap,
+        personal_data=personal,
         hashes=dict(sorted(hashes.items())),
-        seconds=time.perf_counter() - start,
     )
-    return found, findings
+    return found, findings + said
 
 
-def _profile_set(
-    spec: Spec, role: Role, sources: Sequence[Source], counter: TokenCounter, tally: _Tally, hashes: dict[str, str]
-) -> tuple[SetProfile, list[Diagnostic]]:
+def _count_role(
+    spec: Spec, role: Role, sources: Sequence[Source], tokenizer_file: Path | None, hashes: Mapping[str, str]
+) -> _Role:
     """One role: its described sources at their word, its given ones counted."""
+    counted = _Role(role=role, sources=sources, tokenizer=_exactly(spec, sources, tokenizer_file))
     described = [source for source in sources if source.described]
-    if len(described) == len(sources):
+    if not counted.given:
         feedback = spec.data.feedback
-        if role == "feedback" and feedback:
-            return described_feedback_set(feedback), []
-        return described_set(role, described), []
-    findings: list[Diagnostic] = []
-    formats: list[str] = []
-    files: list[DataFile] = []
-    for source in sources:
-        if source.described:
-            continue
-        reading = read(source, spec.folder, role)
-        _count(reading, counter, tally)
-        findings += reading.findings
-        formats.append(reading.format)
-        files += reading.files
-    for file in files:
-        if file.name not in hashes:
-            hashes[file.name] = _sha256(file.path)
-    found = _set_of(role, formats, tally, counter)
-    hashed = hashlib.sha256("".join(hashes[file.name] for file in files).encode()).hexdigest()
-    found = replace(found, content_hash=hashed)
+        set_ = described_feedback_set(feedback) if role == "feedback" and feedback else described_set(role, described)
+        counted.found = set_
+        return counted
+    for source in counted.given:
+        _count_source(spec, source, counted)
     if described:
-        more = sum(source.rows or 0 for source in described)
-        message = f"{more} described rows beside given ones are not counted"
-        findings.append(Diagnostic(code="D122", message=message, severity=Severity.WARNING, key=f"data.{role}"))
-    return found, findings
+        rows = sum(source.rows or 0 for source in described)
+        message = f"{rows} described rows beside given ones are not counted"
+        counted.findings.append(
+            Diagnostic(code="D122", message=message, severity=Severity.WARNING, key=f"data.{role}")
+        )  # fmt: skip
+    counted.tally.trim()
+    _describe(spec, counted, tokenizer_file, hashes)
+    return counted
 
 
-def _set_of(role: Role, formats: Sequence[str], tally: _Tally, counter: TokenCounter) -> SetProfile:
-    sequence, completion = lengths_of(tally.sequence), lengths_of(tally.completion)
-    return SetProfile(
-        role=role,
-        format=formats[0] if formats else "auto",
-        rows=tally.used,
-        rows_read=tally.read,
-        rows_reported=tally.reported,
-        prompt=lengths_of(tally.prompt),
-        completion=completion,
-        sequence=sequence,
-        histogram=histogram_of(tally.sequence),
-        tokenizer=counter.name,
-        token_error=counter.error,
-        classes=tuple(sorted(tally.classes.items(), key=lambda each: (-each[1], each[0]))),
-        turns=tally.user_turns / tally.used if tally.used else 1.0,
-        system_share=tally.with_system / tally.used if tally.used else 0.0,
-        tools_share=tally.with_tools / tally.used if tally.used else 0.0,
-        groups=len(tally.groups) or None,
-        exact_duplicates=tally.duplicates,
-        loss_share=completion.total / sequence.total if completion and sequence and sequence.total else None,
-    )
+def _exactly(spec: Spec, sources: Sequence[Source], tokenizer_file: Path | None) -> Path | None:
+    """The tokenizer, where the data is so small that every row is encoded."""
+    from ftc.spec.tokens import SMALL
 
-
-def _count(reading: Reading, counter: TokenCounter, tally: _Tally) -> None:
-    batch: list[Row] = []
-    for row in reading.rows:
-        batch.append(row)
-        if len(batch) == _BATCH:
-            _count_batch(batch, counter, tally)
-            batch = []
-    _count_batch(batch, counter, tally)
-    tally.read += reading.rows_read
-    tally.reported += reading.rows_reported
-
-
-def _count_batch(batch: Sequence[Row], counter: TokenCounter, tally: _Tally) -> None:
-    prompts = counter.count(["\n".join(message.content for message in _prompt(row)) for row in batch])
-    answers = counter.count([text for row in batch for text in _answers(row)])
-    at = 0
-    for row, asked in zip(batch, prompts, strict=True):
-        mine = answers[at : at + len(_answers(row))]
-        at += len(mine)
-        _count_row(row, asked + TURN_TOKENS * len(_prompt(row)), mine, tally)
-        tally.rows.append(row)
-
-
-def _count_row(row: Row, asked: int, answered: Sequence[int], tally: _Tally) -> None:
-    tally.used += 1
-    if not isinstance(row, Document):
-        tally.prompt[asked] += 1
-    longest = max(answered, default=0)
-    if answered:
-        tally.completion[longest] += 1
-    whole = asked + longest + (TURN_TOKENS if answered and not isinstance(row, Document) else 0)
-    tally.sequence[whole] += 1
-    content = _key(_prompt(row)) + _key([Message(role="assistant", content=text) for text in _answers(row)])
-    tally.duplicates += content in tally.seen
-    tally.seen.add(content)
-    tally.asked.add(_key(_prompt(row)))
-    if row.group is not None:
-        tally.groups.add(row.group)
-    tally.user_turns += max(1, sum(1 for message in _prompt(row) if message.role == "user"))
-    tally.with_system += any(message.role == "system" for message in _prompt(row))
-    match row:
-        case Demonstration():
-            tally.with_tools += row.tools is not None
-            if row.label is not None:
-                tally.classes[row.label] += 1
-        case Pair():
-            tally.pairs += 1
-            tally.longer += len(row.chosen) > len(row.rejected)
-            tally.answers += 2
-        case Thumb():
-            tally.good += row.good
-            tally.bad += not row.good
-            tally.answers += 1
-        case Ranking():
-            tally.answers += len(row.answers)
-
-
-def _prompt(row: Row) -> Sequence[Message]:
-    return (Message(role="user", content=row.text),) if isinstance(row, Document) else row.prompt
-
-
-def _answers(row: Row) -> Sequence[str]:
-    match row:
-        case Demonstration():
-            return (row.completion.content,)
-        case Pair():
-            return (row.chosen, row.rejected)
-        case Thumb():
-            return (row.completion,)
-        case Ranking():
-            return row.answers
-        case Prompt():
-            return (row.answer,) if row.answer else ()
-    return ()
-
-
-def _key(messages: Iterable[Message]) -> bytes:
-    """What is said, as a hash."""
-    text = "\0".join(message.content for message in messages)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).digest()
-
-
-def _sha256(path: Path) -> str:
+    if tokenizer_file is None:
+        return None
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
+        files = [file for source in sources if source.path for file in find(source.path, spec.folder)]
+        return tokenizer_file if sum(file.path.stat().st_size for file in files) <= SMALL else None
+    except (OSError, EOFError, ValueError):
+        return None
+
+
+def _count_source(spec: Spec, source: Source, counted: _Role) -> None:
+    reading = read(source, spec.folder, counted.role)
+    if reading.recognised and not _in_parallel(reading, counted):
+        _row_by_row(spec, reading, counted)
+    counted.rows_read += reading.rows_read
+    counted.rows_reported += reading.rows_reported
+    counted.findings += reading.findings
+    counted.formats.append(reading.format)
+    counted.files += reading.files
+
+
+def _row_by_row(spec: Spec, reading: Reading, counted: _Role) -> None:
+    from itertools import islice
+
+    from ftc.spec.counting.batches import BATCH, characters, count
+    from ftc.spec.counting.repeats import Watch
+    from ftc.spec.tokens import TURN_CHARACTERS, TURN_TOKENS, Tokenizer
+
+    measure = Tokenizer(counted.tokenizer) if counted.tokenizer else characters
+    turn = TURN_TOKENS if counted.tokenizer else TURN_CHARACTERS
+    watch = Watch()
+    while rows := list(islice(reading.rows, BATCH)):
+        hashes = Hashes()
+        count(counted.tally, hashes, rows, measure, turn, watch)
+        counted.bags.add(hashes)
+        if counted.tally.used <= _SPLIT_ROWS and counted.role != "evaluation" and not spec.data.evaluation.source:
+            counted.keys += [question_key(row, spec.seed, True) for row in rows]
+    counted.tally.repeats.merge(watch.found, 0)
+
+
+def _in_parallel(reading: Reading, counted: _Role) -> bool:
+    """True where the files are large JSONL and have been counted by processes of their own."""
+    files = reading.files
+    if counted.tokenizer or any(file.container != "jsonl" or file.encoding != "utf-8" for file in files):
+        return False
+    from ftc.spec.counting.parallel import LARGE, count_file, sample_limit
+
+    if sum(file.path.stat().st_size for file in files) < LARGE or any(file.compressed for file in files):
+        return False
+    from ftc.spec.counting.jsonl_blocks import shape_of, suits
+    from ftc.spec.counting.worker import Job
+    from ftc.spec.fields import fields_of
+    from ftc.spec.tokens import TURN_CHARACTERS
+
+    fields = fields_of([record for record in reading.sample if isinstance(record, dict)])
+    if not suits(reading.format, reading.columns, fields):
+        return False
+    limit = sample_limit([file.path for file in files], SAMPLE_ROWS)
+    for file in files:
+        job = Job(
+            path=str(file.path),
+            name=file.name,
+            format=reading.format,
+            columns=dict(reading.columns),
+            shape=shape_of(reading.columns, fields),
+            limit=limit,
+            turn=TURN_CHARACTERS,
+        )
+        count_file(file.path, job, counted.tally, reading.reports, counted.bags)
+    reading.reports.ended = True
+    return True
+
+
+def _describe(spec: Spec, counted: _Role, tokenizer_file: Path | None, hashes: Mapping[str, str]) -> None:
+    """The profile of a role that has been counted, and its findings."""
+    from ftc.spec import lint
+    from ftc.spec.languages import languages_of
+    from ftc.spec.tokens import Scale, Tokenizer, estimated_scale, measured_scale
+
+    tally = counted.tally
+    sample = tally.sample
+    languages = languages_of([row.prompt or row.answer for row in sample[:2000]])
+    asked, answered = [row.prompt for row in sample[:2000]], [row.answer for row in sample[:2000]]
+    if counted.tokenizer:
+        scale = Scale(name=Tokenizer(counted.tokenizer).name, prompt=1.0, answer=1.0, whole=1.0, error=0.0)
+    elif tokenizer_file:
+        scale = measured_scale(Tokenizer(tokenizer_file), asked, answered)
+    else:
+        scale = estimated_scale(dict(languages), asked, answered)
+    sequence = scaled(tally.sequence, scale.whole)
+    completion, whole = lengths_of(scaled(tally.completion, scale.answer)), lengths_of(sequence)
+    language = languages[0][0] if languages else spec.goal.language
+    near, personal, secret = lint.near_rows(sample), *lint.private_rows(sample, language)
+    used = tally.used
+    counted.found = SetProfile(
+        role=counted.role,
+        format=counted.formats[0] if counted.formats else "auto",
+        rows=used,
+        rows_read=counted.rows_read,
+        rows_reported=counted.rows_reported,
+        prompt=lengths_of(scaled(tally.prompt, scale.prompt)),
+        completion=completion,
+        sequence=whole,
+        histogram=histogram_of(sequence),
+        tokenizer=scale.name,
+        token_error=scale.error,
+        classes=tuple(sorted(tally.classes.items(), key=lambda each: (-each[1], each[0]))),
+        languages=languages,
+        turns=tally.user_turns / used if used else 1.0,
+        system_share=tally.with_system / used if used else 0.0,
+        tools_share=tally.with_tools / used if used else 0.0,
+        groups=counted.bags.groups.distinct() or None,
+        exact_duplicates=used - counted.bags.content.distinct(),
+        near_duplicates=len(near),
+        sampled_rows=len(sample) if len(sample) >= SAMPLE_ROWS else 0,
+        loss_share=_loss_share(completion, whole, counted.role),
+        content_hash=_content_hash(counted.files, hashes),
+    )
+    facts = lint.Facts(
+        spec=spec, role=counted.role, found=counted.found, tally=tally, near=near, personal=personal, secret=secret
+    )
+    if used:
+        counted.findings += lint.lint(facts)
+
+
+def _loss_share(completion: object, whole: object, role: Role) -> float | None:
+    total, answers = getattr(whole, "total", 0), getattr(completion, "total", 0)
+    return min(1.0, answers / total) if total and answers and role != "corpus" else None
+
+
+def _content_hash(files: Sequence[DataFile], hashes: Mapping[str, str]) -> str:
+    if not all(file.name in hashes for file in files):
         return ""
+    return hashlib.sha256("".join(hashes[file.name] for file in files).encode()).hexdigest()
 
 
-def _feedback(feedback: Feedback, found: SetProfile | None, tally: _Tally) -> FeedbackProfile | None:
-    if found is None:
-        found = described_feedback_set(feedback)
-    type_: str = feedback.type
-    if type_ == "auto":
-        type_ = _TYPES.get(found.format, "paired")
-    described = found.described
+def _overlap(roles: Mapping[Role, _Role]) -> tuple[int, list[Diagnostic]]:
+    """Evaluation rows that ask what is trained on, and what there is to say of it."""
+    evaluation, learned = roles.get("evaluation"), roles.get("demonstrations") or roles.get("feedback")
+    if evaluation is None or learned is None or not evaluation.tally.used or not learned.tally.used:
+        return 0, []
+    from ftc.spec import lint
+
+    same = learned.bags.asked.holding(evaluation.bags.asked)
+    alike = lint.contaminated(evaluation.tally.sample, learned.tally.sample)
+    return same, lint.overlap_findings(same, alike, evaluation.tally.sample, learned.tally.sample)
+
+
+def _feedback(feedback: Feedback, counted: _Role | None) -> FeedbackProfile:
+    found = counted.found if counted and counted.found else described_feedback_set(feedback)
+    type_: str = feedback.type if feedback.type != "auto" else _TYPES.get(found.format, "paired")
+    if found.described or counted is None:
+        return FeedbackProfile(
+            type=type_,
+            set=found,
+            positive=feedback.positive,
+            negative=feedback.negative,
+            answers_per_prompt=feedback.answers_per_prompt,
+        )
+    tally = counted.tally
     return FeedbackProfile(
         type=type_,
         set=found,
-        positive=feedback.positive if described else (tally.good if type_ == "binary" else None),
-        negative=feedback.negative if described else (tally.bad if type_ == "binary" else None),
-        answers_per_prompt=(
-            feedback.answers_per_prompt if described else tally.answers / tally.used if tally.used else None
-        ),
-        prompts=None if described else len(tally.asked),
+        positive=tally.good if type_ == "binary" else None,
+        negative=tally.bad if type_ == "binary" else None,
+        answers_per_prompt=tally.answers / tally.used if tally.used else None,
+        prompts=counted.bags.asked.distinct(),
         length_bias=tally.longer / tally.pairs if tally.pairs else None,
     )
 
 
-def _sizes(
-    spec: Spec, sets: dict[Role, SetProfile | None], tallies: dict[Role, _Tally], feedback: FeedbackProfile | None
-) -> tuple[int, int]:
+def _sizes(spec: Spec, roles: Mapping[Role, _Role], feedback: FeedbackProfile | None) -> tuple[int, int]:
     """Rows held out and rows left to train on, of the role that is trained on."""
-    role: Role = "demonstrations" if sets["demonstrations"] else "feedback"
-    learned = sets["demonstrations"] or (feedback.set if feedback else None)
-    if learned is None:
-        role = "corpus" if sets["corpus"] else "prompts"
-        learned = sets[role]
-    if learned is None:
-        return (sets["evaluation"].rows if sets["evaluation"] else 0), 0
-    if sets["evaluation"] is not None:
-        return sets["evaluation"].rows, learned.rows
-    held_out = held_out_size(learned.rows, spec.data.evaluation.fraction)
-    if not learned.described:
-        rows = tallies[role].rows
-        held_out = len(choose(keys_of(rows, spec.seed, bool(learned.classes), held_out), held_out))
-    return held_out, learned.rows - held_out
+    evaluation = roles.get("evaluation")
+    held_out = evaluation.found.rows if evaluation and evaluation.found else None
+    order: tuple[Role, ...] = ("demonstrations", "feedback", "corpus", "prompts")
+    counted = next((roles[role] for role in order if role in roles), None)
+    found = counted.found if counted else feedback.set if feedback else None
+    if found is None:
+        return held_out or 0, 0
+    if held_out is not None:
+        return held_out, found.rows
+    wanted = held_out_size(found.rows, spec.data.evaluation.fraction)
+    if counted and counted.keys and len(counted.keys) == found.rows:
+        keys = counted.keys if found.classes else [Key(key.unit) for key in counted.keys]
+        if divisible(keys, wanted):
+            wanted = len(choose(keys, wanted))
+    return wanted, found.rows - wanted

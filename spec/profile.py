@@ -49,6 +49,7 @@ class SetProfile:
     groups: int | None = None
     exact_duplicates: int = 0
     near_duplicates: int = 0
+    sampled_rows: int = 0  # on which near duplicates, languages and personal data were looked for; 0: on all
     loss_share: float | None = None  # share of tokens that carry loss when training on completions only
     content_hash: str = ""  # of the bytes read, for caching and for drift
 
@@ -79,5 +80,5 @@ class DataProfile:
     train_rows: int = 0  # what is left for training
     overlap: int = 0
     personal_data: Mapping[str, int] = field(default_factory=dict)  # kind (email, phone, ...) -> rows
-    hashes: Mapping[str, str] = field(default_factory=dict)  # file as written -> sha256
+    hashes: Mapping[str, str] = field(default_factory=dict)  # file as written -> `blake3:` + hash
     seconds: float = 0.0  # what the profiling took; never reaches a plan

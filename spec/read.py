@@ -11,19 +11,17 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 
-from ftc.spec.columns import extractor
-from ftc.spec.convert import CONVERTERS, Note
 from ftc.spec.data.files import DataFile, find, reason_of, records
 from ftc.spec.data.records import Broken, Json
 from ftc.spec.data_codes import CODES
 from ftc.spec.diagnostics import Diagnostic, Severity
 from ftc.spec.model import Source
+from ftc.spec.reading_rows import RowMaker
 from ftc.spec.recognise import PLACES, SAMPLE, Unrecognised, recognise
 from ftc.spec.recognisers import Recognition
+from ftc.spec.reports import Reports
 from ftc.spec.rows import Row
-from ftc.spec.turns import Unfit
 
-EXAMPLES = 5  # places named in a finding
 UNUSABLE = 0.05  # share of rows; above it the file was probably misread, and nothing goes on
 
 _Placed = tuple[str, int, Json | Broken]  # file, line, what stands there
@@ -39,58 +37,48 @@ class Reading:
         self.columns: Mapping[str, str] = dict(source.columns)
         self.evidence = ""
         self.files: tuple[DataFile, ...] = ()
+        self.sample: tuple[Json, ...] = ()  # the first records, as they stand in the file
         self.rows: Iterator[Row] = iter(())
-        self.rows_read = 0
-        self.rows_reported = 0
-        self._fixed: list[Diagnostic] = []
-        self._fatal = False
-        self._ended = False
-        self._counts: dict[str, int] = {}
-        self._examples: dict[str, list[tuple[str, int, str]]] = {}
+        self.reports = Reports()
+        self._whole: list[Diagnostic] = []
+
+    @property
+    def rows_read(self) -> int:
+        """Records met so far, a row each."""
+        return self.reports.rows_read
+
+    @property
+    def rows_reported(self) -> int:
+        """Those that are not used, each in a finding."""
+        return self.reports.rows_reported
+
+    @property
+    def recognised(self) -> bool:
+        """True where there is a format, so that rows can be made."""
+        return bool(self.evidence)
 
     @property
     def findings(self) -> list[Diagnostic]:
-        """What there is to say so far: errors of the whole first, then one finding a code, with places."""
-        found = [*self._fixed, *(self._summed(code) for code in sorted(self._counts))]
-        used = self.rows_read - self.rows_reported
-        if self._ended and self.rows_reported > UNUSABLE * self.rows_read and self.rows_read:
-            share = f"{self.rows_reported} of {self.rows_read} rows cannot be used"
-            found.insert(0, self._diagnostic("D120" if used else "D121", share, Severity.ERROR))
+        """What there is to say so far: about the whole first, then one finding a code, with places."""
+        found = [*self._whole, *self.reports.diagnostics(f"data.{self.role}")]
+        read, reported = self.rows_read, self.rows_reported
+        if self.reports.ended and reported > UNUSABLE * read:
+            code = "D120" if reported < read else "D121"
+            found.insert(0, self._diagnostic(code, f"{reported} of {read} rows cannot be used", Severity.ERROR))
         return found
 
-    def add(self, code: str, why: str, severity: Severity, fix: str = "", line: int = 0) -> None:
+    def add(self, code: str, why: str, severity: Severity, fix: str = "") -> None:
         """A finding about the source as a whole."""
-        self._fixed.append(self._diagnostic(code, why, severity, fix, line))
+        self._whole.append(self._diagnostic(code, why, severity, fix or CODES[code].fix))
 
-    def count(self, code: str, name: str, line: int, why: str) -> None:
-        """A finding about one row."""
-        self._counts[code] = self._counts.get(code, 0) + 1
-        examples = self._examples.setdefault(code, [])
-        if len(examples) < EXAMPLES:
-            examples.append((name, line, why))
-
-    def _diagnostic(self, code: str, why: str, severity: Severity, fix: str = "", line: int = 0) -> Diagnostic:
-        return Diagnostic(
-            code=code, message=why, severity=severity, fix=fix, line=line, key=f"data.{self.role}",
-            file=self.source.path or "",
-        )  # fmt: skip
-
-    def _summed(self, code: str) -> Diagnostic:
-        name, line, why = self._examples[code][0]
-        count = self._counts[code]
-        severity = Severity.ERROR if self._fatal and code in ("D101", "D103", "D104", "D105") else Severity.WARNING
-        if code == "D106":
-            severity = Severity.ERROR
+    def _diagnostic(self, code: str, why: str, severity: Severity, fix: str = "") -> Diagnostic:
         return Diagnostic(
             code=code,
-            message=f"{CODES[code].title}: {why}" + (f" (and {count - 1} more)" if count > 1 else ""),
+            message=why,
             severity=severity,
-            fix=CODES[code].fix,
+            fix=fix or CODES[code].fix,
             key=f"data.{self.role}",
-            file=name,
-            line=line,
-            examples=tuple(f"{name}:{line}" for name, line, _ in self._examples[code]),
-            count=count,
+            file=self.source.path or "",
         )
 
 
@@ -101,12 +89,12 @@ def read(source: Source, folder: Path, role: str) -> Reading:
     try:
         reading.files = tuple(find(source.path or "", folder, by_line))
     except (OSError, EOFError, zlib.error) as error:
-        reading.add("D101", f"{source.path}: {reason_of(error)}", Severity.ERROR, CODES["D101"].fix)
+        reading.add("D101", f"{source.path}: {reason_of(error)}", Severity.ERROR)
         return reading
     placed = _everything(reading.files)
     sample = list(islice(placed, SAMPLE))
     if not sample:
-        reading.add("D102", f"{source.path} has no rows", Severity.ERROR, CODES["D102"].fix)
+        reading.add("D102", f"{source.path} has no rows", Severity.ERROR)
         return reading
     found = _recognition(reading, sample)
     if found is None:
@@ -126,12 +114,11 @@ def _everything(files: tuple[DataFile, ...]) -> Iterator[_Placed]:
 def _recognition(reading: Reading, sample: list[_Placed]) -> Recognition | None:
     """The reading of the sample; None, with findings, where there is none."""
     whole = [item for _, _, item in sample if not isinstance(item, Broken)]
+    reading.sample = tuple(whole)
     if not whole:
+        reading.reports.fatal = reading.reports.ended = True
         for name, line, item in sample:
-            reading.rows_read += 1
-            reading.rows_reported += 1
-            reading.count(item.code, name, line, item.reason)
-            reading._fatal = True
+            reading.reports.refuse(item.code, name, line, item.reason)
         return None
     source = reading.source
     if all(file.container in ("text", "lines") for file in reading.files) and not source.columns:
@@ -171,42 +158,7 @@ def _say(reading: Reading, found: Recognition) -> None:
 
 def _rows(reading: Reading, placed: Iterator[_Placed]) -> Iterator[Row]:
     """Each record's rows, converted; what cannot be is counted and reported."""
-    convert = CONVERTERS[reading.format]
-    extract = None
-    nested = any("[]" in path for path in reading.columns.values())  # rows of one record belong together
+    maker = RowMaker(reading.format, reading.columns, reading.reports)
     for name, line, item in placed:
-        if isinstance(item, Broken):
-            reading.rows_read += 1
-            reading.rows_reported += 1
-            reading._fatal |= item.fatal
-            reading.count(item.code, name, line, item.reason)
-            continue
-        if not isinstance(item, dict):
-            reading.rows_read += 1
-            reading.rows_reported += 1
-            reading.count("D115", name, line, "no object with named fields")
-            continue
-        if extract is None:
-            extract = extractor(reading.columns, frozenset(item))
-        parts = 0
-        place = f"{name}:{line}"
-        for values in extract(item):
-            parts += 1
-            if nested:
-                values = {"group": place, **values}
-            reading.rows_read += 1
-            try:
-                row = convert(values, place)
-            except Unfit as error:
-                reading.rows_reported += 1
-                reading.count(error.code, name, line, error.reason)
-                continue
-            if isinstance(row, Note):
-                reading.count(row.code, name, line, CODES[row.code].title)
-                row = row.row
-            yield row
-        if not parts:
-            reading.rows_read += 1
-            reading.rows_reported += 1
-            reading.count("D115", name, line, "no row in the list that columns leads to")
-    reading._ended = True
+        yield from maker.make(name, line, item)
+    reading.reports.ended = True

@@ -7,11 +7,12 @@ are classes, every class is held out in its share.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import xxhash  # 1 ms
 
 from ftc.spec.rows import Demonstration, Document, Message, Pair, Row, Thumb
 
@@ -39,7 +40,7 @@ def held_out_size(rows: int, fraction: float | None = None) -> int:
 class Key:
     """What decides about one row: rows with the same `unit` stay together; `stratum` is its class."""
 
-    unit: bytes
+    unit: int
     stratum: str = ""
 
 
@@ -56,17 +57,24 @@ def keys_of(rows: Sequence[Row], seed: int, stratify: bool, held_out: int) -> li
     A unit is a group where there is one, and a question otherwise. Where nearly all rows ask the same, so that no
     question could be held out without most of the rows, a unit is the question with its answer.
     """
-    questions = [_unit(seed, row.group, _asked(row)) for row in rows]
-    counts: dict[bytes, int] = defaultdict(int)
-    for question in questions:
-        counts[question] += 1
-    alone = sum(1 for times in counts.values() if times <= max(1, held_out))
-    if held_out and alone < 2:
-        questions = [_unit(seed, row.group, _asked(row) + "\0" + _answered(row)) for row in rows]
+    keys = [question_key(row, seed, stratify) for row in rows]
+    if not held_out or divisible(keys, held_out):
+        return keys
     return [
-        Key(unit, (row.label or "") if stratify and isinstance(row, Demonstration) else "")
-        for unit, row in zip(questions, rows, strict=True)
+        Key(_unit(seed, row.group, _asked(row) + "\0" + _answered(row)), key.stratum)
+        for row, key in zip(rows, keys, strict=True)
     ]
+
+
+def question_key(row: Row, seed: int, stratify: bool) -> Key:
+    """The key of a row by what it asks."""
+    stratum = (row.label or "") if stratify and isinstance(row, Demonstration) else ""
+    return Key(_unit(seed, row.group, _asked(row)), stratum)
+
+
+def divisible(keys: Sequence[Key], held_out: int) -> bool:
+    """True where at least two units are small enough to be held out."""
+    return sum(1 for times in Counter(key.unit for key in keys).values() if times <= held_out) >= 2
 
 
 def choose(keys: Sequence[Key], held_out: int) -> frozenset[int]:
@@ -76,15 +84,15 @@ def choose(keys: Sequence[Key], held_out: int) -> frozenset[int]:
     """
     if held_out <= 0:
         return frozenset()
-    members: dict[bytes, list[int]] = defaultdict(list)
+    members: dict[int, list[int]] = defaultdict(list)
     for index, key in enumerate(keys):
         members[key.unit].append(index)
-    strata: dict[str, list[bytes]] = defaultdict(list)
+    strata: dict[str, list[int]] = defaultdict(list)
     for unit, indices in members.items():
         strata[keys[indices[0]].stratum].append(unit)
     sizes = {stratum: sum(len(members[unit]) for unit in units) for stratum, units in strata.items()}
     chosen: set[int] = set()
-    spare: list[bytes] = []
+    spare: list[int] = []
     for stratum, quota in _quotas(sizes, held_out).items():
         left = quota
         for unit in sorted(strata[stratum]):
@@ -110,11 +118,10 @@ def _quotas(sizes: dict[str, int], held_out: int) -> dict[str, int]:
     return quotas
 
 
-def _unit(seed: int, group: str | None, text: str) -> bytes:
+def _unit(seed: int, group: str | None, text: str) -> int:
     """A hash by which units are ordered; of the group where there is one."""
-    salt = (seed % (1 << 64)).to_bytes(8, "little")
     content = f"group\0{group}" if group is not None else text
-    return hashlib.blake2b(content.encode("utf-8", "surrogatepass"), digest_size=12, salt=salt).digest()
+    return xxhash.xxh3_64_intdigest(content.encode("utf-8", "surrogatepass"), seed % (1 << 64))
 
 
 def _said(messages: Iterable[Message]) -> str:

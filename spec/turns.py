@@ -6,6 +6,8 @@ where an assistant that calls a tool is answered by the tool.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ftc.spec.columns import as_text
 from ftc.spec.data.records import Json
 from ftc.spec.rows import Message
@@ -69,7 +71,7 @@ def _message(turn: Json) -> Message:
     if not isinstance(turn, dict):
         raise Unfit("D115", "a turn that is no object")
     name = next((turn[key] for key in ROLE_KEYS if isinstance(turn.get(key), str)), None)
-    role = _ROLES.get(name.strip().lower()) if name is not None else None
+    role = canonical_role(name) if name is not None else None
     if role is None:
         raise Unfit("D115", f'a turn of "{name}"' if name else "a turn that does not say who speaks")
     content = _content(next((turn[key] for key in CONTENT_KEYS if turn.get(key) is not None), None))
@@ -89,6 +91,38 @@ def _content(value: Json) -> str:
     return as_text(value, "\n") or ""
 
 
+def canonical_role(name: str) -> str | None:
+    """The role that is meant by a name; None where it is none."""
+    return _ROLES.get(name.strip().lower())
+
+
+_FOLLOWS: dict[str | None, tuple[str, ...]] = {
+    "start": ("system", "user"),
+    "system": ("user",),
+    "user": ("assistant",),
+    "assistant": ("user", "tool"),
+    "tool": ("assistant", "tool"),
+}
+
+
+def _misplaced(roles: Sequence[str | None]) -> int | None:
+    """The index of the first role that cannot stand where it stands."""
+    before: str | None = "start"
+    for index, role in enumerate(roles):
+        if role not in _FOLLOWS[before]:
+            return index
+        before = role
+    return None
+
+
+def cut_in_order(roles: Sequence[str | None]) -> int | None:
+    """The index of the last assistant turn, where all turns up to it are in order."""
+    last = next((index for index in range(len(roles) - 1, -1, -1) if roles[index] == "assistant"), None)
+    if last is None or None in roles or _misplaced(roles[: last + 1]) is not None:
+        return None
+    return last
+
+
 def in_order(messages: list[Message]) -> tuple[Message, ...]:
     """The conversation up to its last assistant turn, once its order is checked. Raises Unfit."""
     last = next((index for index in range(len(messages) - 1, -1, -1) if messages[index].role == "assistant"), None)
@@ -101,23 +135,11 @@ def in_order(messages: list[Message]) -> tuple[Message, ...]:
     return tuple(kept)
 
 
-_FOLLOWS = {
-    "start": ("system", "user"),
-    "system": ("user",),
-    "user": ("assistant",),
-    "assistant": ("user", "tool"),
-    "tool": ("assistant", "tool"),
-}
-
-
 def check_order(messages: list[Message]) -> None:
     """Raises Unfit where a turn stands after one that it cannot follow."""
-    before = "start"
-    for message in messages:
-        if message.role not in _FOLLOWS[before]:
-            raise Unfit(
-                "D203", f"{message.role} after {before}" if before != "start" else f"{message.role} speaks first"
-            )
-        before = message.role
+    wrong = _misplaced([message.role for message in messages])
+    if wrong is not None:
+        role = messages[wrong].role
+        raise Unfit("D203", f"{role} after {messages[wrong - 1].role}" if wrong else f"the {role} speaks first")
     if not any(message.role == "user" and message.content.strip() for message in messages):
         raise Unfit("D201", "no user turn with text")

@@ -15,7 +15,7 @@ import orjson
 
 from ftc.spec.data import columnar, delimited, json_text, plain_text
 from ftc.spec.data.records import Broken, Items
-from ftc.spec.data.streams import Encoding, TooLong, as_utf8, encoding_of, open_bytes
+from ftc.spec.data.streams import Encoding, TooLong, as_utf8, compression_of, encoding_of, open_bytes
 
 Container = Literal["delimited", "json", "jsonl", "parquet", "arrow", "text", "lines", "unknown", "empty"]
 
@@ -46,6 +46,7 @@ class DataFile:
     name: str
     container: Container
     encoding: Encoding = "utf-8"
+    compressed: bool = False
     dialect: delimited.Dialect | None = None
     why: str = ""  # what was seen; for `unknown`, what it is instead
 
@@ -98,12 +99,22 @@ def _suffix(path: Path) -> str:
 
 def look(path: Path, name: str, by_line: bool = False) -> DataFile:
     """What that file is. Raises OSError, EOFError or zlib.error where it cannot be read."""
+    with path.open("rb") as raw:
+        compressed = compression_of(raw.read(4)) != "none"
     with open_bytes(path) as stream:
         head = stream.read(_HEAD)
     container, dialect, why = _recognise(head, len(head) < _HEAD, _suffix(path))
     if container == "text" and by_line:
         container = "lines"
-    return DataFile(path=path, name=name, container=container, encoding=encoding_of(head), dialect=dialect, why=why)
+    return DataFile(
+        path=path,
+        name=name,
+        container=container,
+        encoding=encoding_of(head),
+        compressed=compressed,
+        dialect=dialect,
+        why=why,
+    )
 
 
 def _recognise(head: bytes, complete: bool, suffix: str) -> tuple[Container, delimited.Dialect | None, str]:
