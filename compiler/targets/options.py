@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_type_hints
 
+from ftc.compiler.targets.quoting import CONTROL
 from ftc.spec.diagnostics import Diagnostic
 from ftc.spec.suggest import did_you_mean
 
@@ -158,7 +159,7 @@ def check_options(target: Target, options: TargetOptions) -> list[Diagnostic]:
             if value is not None and not re.fullmatch(pattern, value):
                 problems.append(_problem(name, f"{name}: {value!r} has characters that it may not have", pattern))
     for key in ("workdir", "runs"):
-        if any(ord(character) < 32 for character in getattr(options, key) or ""):
+        if CONTROL.search(getattr(options, key) or ""):
             problems.append(_problem(key, f"{key} has control characters in it", ""))
     return problems
 

@@ -52,7 +52,7 @@ def verbatim(value: str) -> Quoted:
     return Quoted(value)
 
 
-def render_template(name: str, **values: Any) -> str:
+def render_template(name: str, /, **values: Any) -> str:
     """The template of that name in this folder, with `values`."""
     text: str = _environment().from_string((files("ftc.compiler.targets") / name).read_text("utf-8")).render(values)
     return text

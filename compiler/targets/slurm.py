@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ftc.compiler.targets.job import Job
 from ftc.compiler.targets.options import TargetOptions
-from ftc.compiler.targets.quoting import render_template
+from ftc.compiler.targets.quoting import CONTROL, render_template
 from ftc.spec.diagnostics import Diagnostic, Severity
 
 SCRIPT = "job.sbatch"
@@ -91,7 +91,7 @@ def _in_pyxis(options: TargetOptions) -> tuple[str, ...]:
 def _problems(job: Job, options: TargetOptions) -> list[Diagnostic]:
     problems = []
     for key, value in (("container", options.slurm.container), *(("sweep", each) for each in options.slurm.sweep)):
-        if value is not None and (value.startswith("-") or any(ord(each) < 32 for each in value)):
+        if value is not None and (value.startswith("-") or CONTROL.search(value)):
             message = f"{key}: {value!r} starts with a dash or has control characters in it"
             problems.append(Diagnostic(code="R701", message=message, key=key))
     if options.secrets:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files as resources
 from typing import Any
 
 from ftc.compiler.targets.options import Target
+from ftc.compiler.targets.yaml_file import from_yaml
 from ftc.spec.diagnostics import Diagnostic
 from ftc.spec.suggest import did_you_mean
 
@@ -26,6 +27,7 @@ SBATCH_OPTIONS = frozenset(
     {"account", "array", "constraint", "cpus-per-task", "gpus-per-node", "job-name", "mem", "nodes", "ntasks-per-node"}
     | {"open-mode", "output", "partition", "qos", "requeue", "signal", "time"}
 )
+KINDS = frozenset({"TrainJob", "JobSet", "Job", "Service", "ConfigMap"})
 # The body of POST /api/jobs/: ray 2.60.0 (PyPI, Apache-2.0), ray.dashboard.modules.job.common.JobSubmitRequest.
 JOB_SUBMIT_REQUEST: Json = {
     "type": "object",
@@ -54,11 +56,11 @@ def validate(files: Mapping[str, str], target: Target) -> list[Diagnostic]:
             case "slurm", _:
                 problems += _sbatch(name, content)
             case "skypilot", _:
-                problems += _documents(name, content, lambda _: _schema("skypilot"))
+                problems += _documents(name, content, lambda _: _validator("skypilot"))
             case "kubernetes", _:
-                problems += _documents(name, content, _of_kind)
+                problems += _documents(name, content, _validator_of_kind)
             case "ray", "json":
-                problems += _against(JOB_SUBMIT_REQUEST, json.loads(content), name)
+                problems += _against(_validator("ray"), json.loads(content), name)
             case "ray", "py":
                 problems += _python(name, content)
     return problems
@@ -83,30 +85,28 @@ def _sbatch(name: str, content: str) -> list[Diagnostic]:
     return problems
 
 
-def _documents(name: str, content: str, schema_of: Any) -> list[Diagnostic]:
+def _documents(name: str, content: str, validator_of: Callable[[Json], Any]) -> list[Diagnostic]:
     import yaml
 
     try:
-        documents = list(yaml.safe_load_all(content))
+        documents = list(from_yaml(content))
     except yaml.YAMLError as error:
         return [_problem(name, "", f"not YAML: {error}")]
     problems: list[Diagnostic] = []
     for document in documents:
-        schema = schema_of(document)
-        if schema is None:
+        validator = validator_of(document)
+        if validator is None:
             kind = document.get("kind") if isinstance(document, dict) else document
             problems.append(_problem(name, "kind", f"no schema for {kind!r}"))
         else:
-            problems += _against(schema, document, name)
+            problems += _against(validator, document, name)
     return problems
 
 
-def _of_kind(document: Json) -> Json | None:
-    schema = _schema("kubernetes")
+def _validator_of_kind(document: Json) -> Any:
+    """The one for an object of Kubernetes; None where there is no schema for its kind."""
     kind = document.get("kind") if isinstance(document, dict) else None
-    if kind not in schema["$defs"]:
-        return None
-    return {"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]}
+    return _validator("kubernetes", kind) if kind in KINDS else None
 
 
 def _python(name: str, content: str) -> list[Diagnostic]:
@@ -117,11 +117,10 @@ def _python(name: str, content: str) -> list[Diagnostic]:
     return []
 
 
-def _against(schema: Json, value: Json, name: str) -> Iterator[Diagnostic]:
-    from jsonschema import Draft202012Validator  # 80 ms; only checking pays for it
+def _against(validator: Any, value: Json, name: str) -> Iterator[Diagnostic]:
     from jsonschema.exceptions import best_match
 
-    for error in Draft202012Validator(schema).iter_errors(value):
+    for error in validator.iter_errors(value):
         deepest = best_match([error]) or error
         key = ".".join(str(part) for part in deepest.absolute_path)
         message = deepest.message if len(deepest.message) < 300 else f"{deepest.message[:300]}..."
@@ -129,8 +128,13 @@ def _against(schema: Json, value: Json, name: str) -> Iterator[Diagnostic]:
 
 
 @cache
-def _schema(engine: str) -> Json:
-    return json.loads((resources("ftc.compiler.targets") / f"{engine}.schema.json").read_text("utf-8"))
+def _validator(engine: str, kind: str | None = None) -> Any:
+    from jsonschema import Draft202012Validator  # 80 ms; only checking pays for it
+
+    if engine == "ray":
+        return Draft202012Validator(JOB_SUBMIT_REQUEST)
+    schema = json.loads((resources("ftc.compiler.targets") / f"{engine}.schema.json").read_text("utf-8"))
+    return Draft202012Validator({"$ref": f"#/$defs/{kind}", "$defs": schema["$defs"]} if kind else schema)
 
 
 def _problem(file: str, key: str, message: str, fix: str = "", line: int = 0) -> Diagnostic:

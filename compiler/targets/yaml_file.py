@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+# Characters that YAML takes for line ends or does not keep outside double quotes.
+ESCAPED = re.compile("[\r\x85\u2028\u2029\ufeff]")
 
 
 def to_yaml(*documents: Mapping[str, Any]) -> str:
@@ -17,9 +21,18 @@ def to_yaml(*documents: Mapping[str, Any]) -> str:
             return True
 
     def text(dumper: Any, value: str) -> Any:
-        # A block cannot hold trailing blanks or control characters; the emitter falls back to quotes by itself.
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+        # Where a block cannot hold the text (trailing blanks, control characters), the emitter quotes by itself.
+        style = '"' if ESCAPED.search(value) else "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Emitter.add_representer(str, text)
     written = [yaml.dump(each, Dumper=Emitter, sort_keys=False, width=120, allow_unicode=True) for each in documents]
     return "---\n".join(written)
+
+
+def from_yaml(text: str) -> Iterator[Any]:
+    """The documents in `text`. Raises yaml.YAMLError where it is no YAML."""
+    import yaml
+
+    # libyaml's reader is ten times as fast, where PyYAML was built with it; both only make plain values
+    return iter(list(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))))
