@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ftc.compiler.plan import Plan
 from ftc.runtime.codes import diagnostic
+from ftc.spec.data.digest import digest
 from ftc.spec.diagnostics import Diagnostic
 
 DATA = "data:"
@@ -25,8 +25,7 @@ def _data(plan: Plan, folder: Path) -> Iterator[Diagnostic]:
             continue
         path = folder / Path(key.removeprefix(DATA)).expanduser()
         try:
-            with path.open("rb") as stream:
-                here = hashlib.file_digest(stream, "sha256").hexdigest()
+            here = digest(path)
         except OSError as error:
             yield diagnostic("R108", f"{path}: {error.strerror}", key=f"hashes.{key}")
             continue

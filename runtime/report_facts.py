@@ -193,11 +193,7 @@ def _remarks(events: Sequence[Event]) -> list[dict[str, Any]]:
     for event in events:
         if event["kind"] == "remark":
             key = (str(event["stage"]), str(event.get("code")), str(event.get("message")))
-            seen[key] = {
-                name: event[name]
-                for name in ("stage", "code", "message", "severity", "rows", "examples")
-                if name in event
-            }
+            seen[key] = {name: event.get(name) for name in ("stage", "code", "message", "severity", "rows", "examples")}
     return list(seen.values())
 
 

@@ -8,6 +8,7 @@ is gone. Whatever goes wrong becomes one event with a code; the traceback goes t
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
 import time
@@ -30,11 +31,12 @@ LOCK_SECONDS = 60  # how long a predecessor that is being killed may take to let
 
 
 def end_with_the_supervisor() -> None:
-    """Leave at once when standard input ends."""
+    """Leave at once when standard input, a pipe that the supervisor holds open, ends."""
 
     def watch() -> None:
-        while os.read(0, 1024):
-            pass
+        ended = select.poll()
+        ended.register(0, 0)  # nothing but its end, which poll always reports
+        ended.poll()
         os._exit(FAILED)
 
     threading.Thread(target=watch, daemon=True, name="supervisor watch").start()

@@ -29,6 +29,7 @@ from ftc.runtime.codes import diagnostic
 from ftc.runtime.context import results, started
 from ftc.runtime.drift import drift, missing_libraries
 from ftc.runtime.journal import Event, Journal, Tail
+from ftc.runtime.processes import Starter
 from ftc.runtime.run_folder import RunFolder, write_whole
 from ftc.runtime.spending import over_budget, spent_hours
 from ftc.runtime.stages import MODULES
@@ -152,12 +153,15 @@ class Supervisor:
 
     def carry_out(self) -> Outcome:
         """Every stage, then the outcome."""
+        self.starter = Starter(self.run, self.plan, self.threads)
         try:
             for number, stage in enumerate(self.plan.stages, start=1):
                 self._stage(stage, number)
         except _End as end:
             self.say("run_ended", sync=True, exit_code=end.exit_code)
             return Outcome(exit_code=end.exit_code, folder=self.run.path, diagnostics=(*self.remarks, *end.diagnostics))
+        finally:
+            self.starter.close()
         exit_code, problems = self._verdict()
         self.say("run_ended", sync=True, exit_code=exit_code)
         report = json.loads(self.run.report_json.read_bytes()) if self.run.report_json.exists() else {}
@@ -185,7 +189,7 @@ class Supervisor:
                 attempt=attempt,
                 estimate=dict(stage.estimate),
             )
-            child = Child(self.run, stage.id, self.tail, self.threads)
+            child = Child(self.starter, stage.id, self.tail)
             try:
                 ended = child.wait(self.hear, lambda: self._why_stop(stage))
             except BaseException:
