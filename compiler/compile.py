@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ftc.advisor.values import Facts, Verdict
@@ -28,13 +29,25 @@ EXPORT_CHECKS = 8  # prompts answered before and after export
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a plan is made of. `digests` are SHA-256: `spec`, `catalogue`; `versions` are of the training stack."""
+    """What a plan is made of. `digests` are SHA-256: `spec`, `catalogue`; `versions` are of the training stack.
+
+    `spec_folder` is the way from the plan's folder to the spec's, empty where they are the same: relative paths in a
+    plan start where the plan lies.
+    """
 
     facts: Facts
     verdict: Verdict
     digests: Mapping[str, str]
     versions: Mapping[str, str]
     prices_as_of: str
+    spec_folder: str = ""
+
+    def path(self, written: str) -> str:
+        """A path of the spec, as the plan has it. What is no local path (a hub id) stays as it is."""
+        if not self.spec_folder or Path(written).is_absolute() or written.startswith("~"):
+            return written
+        local = "*" in written or (self.facts.spec.folder / written).exists()
+        return Path(self.spec_folder, written).as_posix() if local else written
 
 
 def compile_plan(inputs: Inputs) -> Plan:
@@ -45,7 +58,7 @@ def compile_plan(inputs: Inputs) -> Plan:
         schema=SCHEMA_VERSION,
         name=spec.name,
         seed=spec.seed,
-        hashes={**inputs.digests, **{f"data:{name}": digest for name, digest in profile.hashes.items()}},
+        hashes={**inputs.digests, **{f"data:{inputs.path(name)}": digest for name, digest in profile.hashes.items()}},
         goal=_goal(spec),
         model=_model(inputs),
         data=_data(spec, profile),
@@ -56,7 +69,7 @@ def compile_plan(inputs: Inputs) -> Plan:
             "usd_per_hour": verdict.chosen.machine.usd_per_hour if verdict.chosen and verdict.chosen.machine else 0.0,
         },
         verdict=verdict_json(verdict),
-        stages=_stages(spec, profile, verdict),
+        stages=_stages(inputs),
         estimate=_estimate(verdict),
         versions=dict(inputs.versions),
         prices_as_of=inputs.prices_as_of,
@@ -105,7 +118,7 @@ def _model(inputs: Inputs) -> dict[str, Any]:
         raise ValueError("a training verdict has a chosen candidate with a setup")
     model = chosen.setup.architecture
     return {
-        "base": inputs.verdict.model,
+        "base": _base(inputs),
         "revision": inputs.facts.spec.model.revision,
         "kind": inputs.facts.spec.model.kind or model.kind,
         "parameters": model.parameters,
@@ -115,6 +128,11 @@ def _model(inputs: Inputs) -> dict[str, Any]:
         "licence": model.licence,
         "trust_remote_code": inputs.facts.spec.model.trust_remote_code,
     }
+
+
+def _base(inputs: Inputs) -> str:
+    """A local folder is a path like any other; hub ids and built-in models are names."""
+    return inputs.path(inputs.verdict.model)
 
 
 def _data(spec: Spec, profile: DataProfile) -> dict[str, Any]:
@@ -178,14 +196,15 @@ def _estimate(verdict: Verdict) -> dict[str, Any]:
 # --- the stages ---------------------------------------------------------------------------------------------------
 
 
-def _stages(spec: Spec, profile: DataProfile, verdict: Verdict) -> tuple[Stage, ...]:
+def _stages(inputs: Inputs) -> tuple[Stage, ...]:
     """In the order of their running: prepare, baseline, sft, evaluate, merge, export, report."""
+    spec, profile, verdict = inputs.facts.spec, inputs.facts.profile, inputs.verdict
     adapter = TRAINS[verdict.method]
     trained = "sft"
     result = trained if adapter == "full" else "merge"
     merge = [] if adapter == "full" else [_merge(verdict, trained)]
     return (
-        _prepare(spec, profile, verdict),
+        _prepare(inputs),
         _evaluate("baseline", "base", ("prepare",), spec, profile, verdict),
         _sft(adapter, verdict),
         _evaluate("evaluate", trained, ("prepare", trained), spec, profile, verdict),
@@ -215,7 +234,8 @@ def _stage(
     )
 
 
-def _prepare(spec: Spec, profile: DataProfile, verdict: Verdict) -> Stage:
+def _prepare(inputs: Inputs) -> Stage:
+    spec, profile, verdict = inputs.facts.spec, inputs.facts.profile, inputs.verdict
     rows = profile.demonstrations
     if rows is None:
         raise ValueError("training needs demonstrations")
@@ -224,8 +244,10 @@ def _prepare(spec: Spec, profile: DataProfile, verdict: Verdict) -> Stage:
     classes = [label for label, _ in rows.classes]
     arguments = told.Prepare(
         role="demonstrations",
-        sources=[_source(each, rows.format) for each in spec.data.demonstrations],
-        evaluation=_source(evaluation, profile.evaluation.format) if evaluation and profile.evaluation else None,
+        sources=[_source(inputs, each, rows.format) for each in spec.data.demonstrations],
+        evaluation=_source(inputs, evaluation, profile.evaluation.format)
+        if evaluation and profile.evaluation
+        else None,
         held_out_rows=profile.held_out_rows,
         stratify=bool(classes),
         max_length=int(max_length.value),
@@ -245,9 +267,9 @@ def _prepare(spec: Spec, profile: DataProfile, verdict: Verdict) -> Stage:
     return _stage("prepare", (), arguments, origins=origins)
 
 
-def _source(source: Source, recognised: str) -> dict[str, Any]:
+def _source(inputs: Inputs, source: Source, recognised: str) -> dict[str, Any]:
     return {
-        "path": source.path,
+        "path": inputs.path(source.path or ""),
         "format": recognised if source.format == "auto" else source.format,
         "columns": dict(source.columns),
         "weight": source.weight,

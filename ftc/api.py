@@ -6,9 +6,9 @@ place in the spec; nothing here prints.
 
 from __future__ import annotations
 
-import hashlib
+import os.path
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,18 +74,20 @@ def compile(path: str | Path = SPEC_FILE) -> Plan:
     return compile_advice(advise(path))
 
 
-def compile_advice(advice: Advice) -> Plan:
-    """The plan for a verdict that was already reached."""
+def compile_advice(advice: Advice, plan_folder: Path | None = None) -> Plan:
+    """The plan for a verdict that was already reached, to be written into `plan_folder` (the spec's unless given)."""
     from ftc.advisor.catalogue import catalogue_digest
     from ftc.advisor.prices import prices_as_of
     from ftc.compiler.compile import Inputs, compile_plan
 
+    way = os.path.relpath(advice.spec.folder, plan_folder or advice.spec.folder)
     inputs = Inputs(
         facts=advice.facts,
         verdict=advice.verdict,
         digests={"spec": advice.loaded.digest, "catalogue": catalogue_digest()},
         versions=stack_versions(),
         prices_as_of=prices_as_of(),
+        spec_folder="" if way == "." else way,
     )
     try:
         return compile_plan(inputs)
@@ -125,10 +127,4 @@ def stack_versions() -> dict[str, str]:
     return found
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-__all__ = ["Advice", "advise", "compile", "compile_advice", "load", "replace", "run", "stack_versions"]
+__all__ = ["Advice", "advise", "compile", "compile_advice", "load", "run", "stack_versions"]

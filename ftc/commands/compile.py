@@ -25,7 +25,7 @@ def compile_command(spec: Path, output: Path, *, dry_run: bool, as_json: bool) -
       ftc compile --dry-run --json       the plan on stdout, nothing written
     """
     advice = api.advise(spec)
-    plan = api.compile_advice(advice)
+    plan = api.compile_advice(advice, output.parent)
     if not dry_run:
         from ftc.spec.files import write_whole
 
