@@ -55,6 +55,8 @@ def _paragraphs(*parts: str | None) -> str:
 def _prompt_messages(values: Values) -> list[Message]:
     """The prompt as turns: as they stand, or a system text, earlier turns and one user turn."""
     prompt = values.get("prompt")
+    if isinstance(prompt, str) and len(values) == 2 and prompt.strip():
+        return [Message(role="user", content=prompt)]  # the plain case: a question and its answer
     before = _system(values)
     if is_turns(prompt) or isinstance(prompt, dict):
         messages = messages_of(prompt)

@@ -19,7 +19,7 @@ from ftc.spec.diagnostics import Diagnostic, Severity
 from ftc.spec.lengths import longer_than
 from ftc.spec.model import Spec
 from ftc.spec.near_duplicates import near_duplicates
-from ftc.spec.personal import REGIONS, candidates, personal_data, secrets
+from ftc.spec.personal import REGIONS, candidates, personal_data, secret_signs, secrets
 from ftc.spec.profile import SetProfile
 
 EXAMPLES = 5
@@ -30,6 +30,7 @@ LEAK_SHARE = 0.5  # of the rows hold their own label in the prompt
 LEAK_LIFT = 4  # times as often as they hold another one
 ENDS_SHARE = 0.05  # of the rows have a prompt that ends with the answer
 SAME_SHARE = 0.5  # of the rows have one and the same answer
+_TOGETHER = 100  # texts looked at as one for signs of secrets, which are rare
 WORD_LIST = "FTC_WORD_LIST"  # environment: a file of words, one a line
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -128,9 +129,11 @@ def leaked_answers(facts: Facts) -> Iterator[Diagnostic]:
     labels = [label for label, _ in facts.found.classes]
     if not 2 <= len(labels) <= 200:
         return
-    own = [row for row in rows if row.label and _holds(row.prompt, row.label)]
-    shifted = {label: labels[(index + 1) % len(labels)] for index, label in enumerate(labels)}
-    other = sum(1 for row in rows if row.label and _holds(row.prompt, shifted.get(row.label, "")))
+    named = {label: label.replace("_", " ").strip().casefold() for label in labels}
+    next_ = {label: named[labels[(index + 1) % len(labels)]] for index, label in enumerate(labels)}
+    texts = [(row, row.prompt.casefold().replace("_", " ")) for row in rows if row.label in named]
+    own = [row for row, text in texts if _holds(text, named[row.label or ""])]
+    other = sum(_holds(text, next_[row.label or ""]) for row, text in texts)
     if len(own) >= LEAK_SHARE * len(rows) and len(own) >= LEAK_LIFT * max(other, 1):
         yield _finding(facts, "D304", f"{len(own)} of {len(rows)} prompts hold their own label", len(own), own)
 
@@ -140,11 +143,11 @@ def _ends_with(prompt: str, answer: str) -> bool:
     return text.endswith(end) and (len(text) == len(end) or not text[-len(end) - 1].isalnum())
 
 
-def _holds(prompt: str, label: str) -> bool:
-    words = label.replace("_", " ").strip().casefold()
-    return (
-        bool(words) and re.search(rf"(?<!\w){re.escape(words)}(?!\w)", prompt.casefold().replace("_", " ")) is not None
-    )
+def _holds(text: str, words: str) -> bool:
+    """True where the words stand in the text as words."""
+    if not words or words not in text:
+        return False
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text) is not None
 
 
 def classes(facts: Facts) -> Iterator[Diagnostic]:
@@ -315,11 +318,15 @@ def private_rows(sample: Sequence[Sampled], language: str) -> tuple[dict[str, li
     region = REGIONS.get(language)
     personal: dict[str, list[Sampled]] = {}
     secret: list[Sampled] = []
-    for row in sorted(sample, key=lambda row: (row.name, row.line)):
-        text = f"{row.prompt}\n{row.answer}"
-        if candidates(text):
-            for kind in sorted({hit.kind for hit in personal_data(text, region)}):
-                personal.setdefault(kind, []).append(row)
-        if secrets(text):
-            secret.append(row)
+    ordered = sorted(sample, key=lambda row: (row.name, row.line))
+    for start in range(0, len(ordered), _TOGETHER):
+        rows = ordered[start : start + _TOGETHER]
+        texts = [f"{row.prompt}\n{row.answer}" for row in rows]
+        signs = secret_signs("\n".join(texts))
+        for row, text in zip(rows, texts, strict=True):
+            if candidates(text):
+                for kind in sorted({hit.kind for hit in personal_data(text, region)}):
+                    personal.setdefault(kind, []).append(row)
+            if signs and secret_signs(text) and secrets(text):
+                secret.append(row)
     return personal, secret

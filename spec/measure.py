@@ -23,13 +23,13 @@ from ftc.spec.lengths import histogram_of, lengths_of, scaled
 from ftc.spec.model import Feedback, Source, Spec
 from ftc.spec.profile import DataProfile, FeedbackProfile, Role, SetProfile
 from ftc.spec.read import Reading, read
-from ftc.spec.split import Key, choose, divisible, held_out_size, question_key
+from ftc.spec.split import choose, held_out_size, keys_of
 
 _TYPES = {
     "preference-pairs": "paired", "binary-feedback": "binary", "ranked": "ranked", "prompts-with-tests": "verifiable",
     "question-final-answer": "verifiable", "prompts": "to-collect",
 }  # fmt: skip
-_SPLIT_ROWS = 50_000  # up to here the split is made; above, the number asked for is taken to be met
+_SPLIT_ROWS = 50_000  # up to here a split that may miss its number is made; above, the number is taken to be met
 
 
 @dataclass(slots=True)
@@ -44,7 +44,6 @@ class _Role:
     findings: list[Diagnostic] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     bags: Bags = field(default_factory=Bags)
-    keys: list[Key] = field(default_factory=list)
     rows_read: int = 0
     rows_reported: int = 0
     found: SetProfile | None = None
@@ -189,8 +188,6 @@ def _row_by_row(spec: Spec, reading: Reading, counted: _Role) -> None:
         hashes = Hashes()
         count(counted.tally, hashes, rows, measure, turn, watch)
         counted.bags.add(hashes)
-        if counted.tally.used <= _SPLIT_ROWS and counted.role != "evaluation" and not spec.data.evaluation.source:
-            counted.keys += [question_key(row, spec.seed, True) for row in rows]
     counted.tally.repeats.merge(watch.found, 0)
 
 
@@ -337,8 +334,15 @@ def _sizes(spec: Spec, roles: Mapping[Role, _Role], feedback: FeedbackProfile | 
     if held_out is not None:
         return held_out, found.rows
     wanted = held_out_size(found.rows, spec.data.evaluation.fraction)
-    if counted and counted.keys and len(counted.keys) == found.rows:
-        keys = counted.keys if found.classes else [Key(key.unit) for key in counted.keys]
-        if divisible(keys, wanted):
-            wanted = len(choose(keys, wanted))
+    if counted and not _surely_met(counted, found, wanted) and found.rows <= _SPLIT_ROWS:
+        rows = [row for source in counted.given for row in read(source, spec.folder, counted.role).rows]
+        wanted = len(choose(keys_of(rows, spec.seed, bool(found.classes), wanted), wanted))
     return wanted, found.rows - wanted
+
+
+def _surely_met(counted: _Role, found: SetProfile, wanted: int) -> bool:
+    """True where so many rows ask what no other row asks that the split can always be made to the row."""
+    if found.described or found.groups:
+        return found.described
+    alone = 2 * counted.bags.asked.distinct() - found.rows  # at least so many
+    return alone >= 2 * wanted  # with room for questions that differ in case and space only

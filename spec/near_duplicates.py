@@ -25,7 +25,7 @@ def shingles(text: str) -> list[str]:
     words = _WORD.findall(text[:LONGEST].casefold())
     if len(words) < FEWEST_WORDS:
         return []
-    return [" ".join(words[start : start + WORDS]) for start in range(len(words) - WORDS + 1)]
+    return list(map(" ".join, zip(*(words[start:] for start in range(WORDS)), strict=False)))
 
 
 def near_duplicates(texts: Sequence[str], known: Sequence[str] = ()) -> list[tuple[int, int]]:

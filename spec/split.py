@@ -57,8 +57,14 @@ def keys_of(rows: Sequence[Row], seed: int, stratify: bool, held_out: int) -> li
     A unit is a group where there is one, and a question otherwise. Where nearly all rows ask the same, so that no
     question could be held out without most of the rows, a unit is the question with its answer.
     """
-    keys = [question_key(row, seed, stratify) for row in rows]
-    if not held_out or divisible(keys, held_out):
+    keys = [
+        Key(
+            _unit(seed, row.group, _asked(row)),
+            (row.label or "") if stratify and isinstance(row, Demonstration) else "",
+        )
+        for row in rows
+    ]
+    if not held_out or _divisible(keys, held_out):
         return keys
     return [
         Key(_unit(seed, row.group, _asked(row) + "\0" + _answered(row)), key.stratum)
@@ -66,13 +72,11 @@ def keys_of(rows: Sequence[Row], seed: int, stratify: bool, held_out: int) -> li
     ]
 
 
-def question_key(row: Row, seed: int, stratify: bool) -> Key:
-    """The key of a row by what it asks."""
-    stratum = (row.label or "") if stratify and isinstance(row, Demonstration) else ""
-    return Key(_unit(seed, row.group, _asked(row)), stratum)
+def _stratum(row: Row) -> str:
+    return (row.label or "") if isinstance(row, Demonstration) else ""
 
 
-def divisible(keys: Sequence[Key], held_out: int) -> bool:
+def _divisible(keys: Sequence[Key], held_out: int) -> bool:
     """True where at least two units are small enough to be held out."""
     return sum(1 for times in Counter(key.unit for key in keys).values() if times <= held_out) >= 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 import xxhash  # 1 ms
@@ -72,40 +71,42 @@ def count(
 
     `watch` compares them with earlier ones.
     """
-    prompts = [BETWEEN.join(message.content for message in prompt_of(row)) for row in rows]
+    asked_of = [prompt_of(row) for row in rows]
+    prompts = [said[0].content if len(said) == 1 else BETWEEN.join(each.content for each in said) for said in asked_of]
     answers = [answers_of(row) for row in rows]
-    asked_lengths = measure(prompts)
-    flat = measure([text for each in answers for text in each])
+    asks = measure(prompts)
+    says = iter(measure([text for each in answers for text in each]))
     sampled: list[Sampled] = []
-    at = 0
-    sequences: list[int] = []
-    for row, prompt, texts, length in zip(rows, prompts, answers, asked_lengths, strict=True):
-        lengths = flat[at : at + len(texts)]
-        at += len(texts)
+    prompt_lengths, completion_lengths, sequences = [], [], []
+    limit = tally.limit
+    for row, said, prompt, texts, length in zip(rows, asked_of, prompts, answers, asks, strict=True):
         question = key_of(prompt)
         whole = content_key(question, texts)
         hashes.asked.append(question)
         hashes.content.append(whole)
         if row.group is not None:
             hashes.groups.append(key_of(row.group))
-        longest = max(lengths, default=0)
-        turns = len(prompt_of(row))
-        if turns:
-            tally.prompt[length + turn * turns] += 1
-            tally.prompt_characters += len(prompt)
-        if lengths:
-            tally.completion[longest] += 1
+        longest = max([next(says) for _ in texts], default=0)
+        if texts:
+            completion_lengths.append(longest)
             tally.completion_characters += max(map(len, texts))
-        sequences.append(length + longest + turn * (turns + 1) if turns else longest)
-        if whole < tally.limit:
+        if said:
+            prompt_lengths.append(length + turn * len(said))
+            tally.prompt_characters += len(prompt)
+            sequences.append(length + longest + turn * (len(said) + 1))
+        else:
+            sequences.append(longest)
+        if whole < limit:
             sampled.append(_sampled(row, whole, question, prompt, texts))
-        _count_kind(tally, row)
+        _count_kind(tally, row, said)
+    tally.prompt.update(prompt_lengths)
+    tally.completion.update(completion_lengths)
+    tally.sequence.update(sequences)
     if watch is not None:
         new = len(rows)
         labelled = isinstance(rows[0], Demonstration) and rows[0].label is not None
         watch.look([place_of(row) for row in rows], hashes.asked[-new:], hashes.content[-new:], labelled)
     tally.used += len(rows)
-    tally.sequence.update(Counter(sequences))
     tally.offer(sampled)
 
 
@@ -122,9 +123,9 @@ def _sampled(row: Row, whole: int, question: int, prompt: str, texts: Sequence[s
     return Sampled(whole, question, name, line, prompt[:CLIP].replace(BETWEEN, LINE), answer[:CLIP], label)
 
 
-def _count_kind(tally: Tally, row: Row) -> None:
-    prompt = prompt_of(row)
-    tally.user_turns += max(1, sum(1 for message in prompt if message.role == "user"))
+def _count_kind(tally: Tally, row: Row, prompt: Sequence[Message]) -> None:
+    users = 1 if len(prompt) == 1 else sum(message.role == "user" for message in prompt)
+    tally.user_turns += max(1, users)
     tally.with_system += bool(prompt) and prompt[0].role == "system"
     match row:
         case Demonstration():
