@@ -27,6 +27,7 @@ from ftc.runtime.answer_trouble import Answer, answer
 from ftc.runtime.child import Child, Ended
 from ftc.runtime.codes import diagnostic
 from ftc.runtime.context import results, started
+from ftc.runtime.disk import too_full
 from ftc.runtime.drift import drift, missing_libraries
 from ftc.runtime.journal import Event, Journal, Tail
 from ftc.runtime.processes import Starter
@@ -79,6 +80,8 @@ def run(
     try:
         _refuse(plan, plan_path.parent, accept_drift=accept_drift)
         folder = _folder(plan, out, fresh=fresh)
+        if full := list(too_full(plan, folder)):
+            raise _End(CANNOT, *full)
         with _locked(folder), _signals(stop or threading.Event()) as stopping:
             supervisor = Supervisor(plan, plan_path, folder, on_event, stopping, accept_drift=accept_drift)
             return supervisor.carry_out()
