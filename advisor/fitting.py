@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Literal
 
 from ftc.advisor import reading
 from ftc.advisor.ceilings import usable_gib
 from ftc.advisor.duration import duration
-from ftc.advisor.memory import bound_gib, memory, static_gib
+from ftc.advisor.memory import bound_gib, memory, static_gib, weights_gib
 from ftc.advisor.rules.registry import SETTINGS_FIRST
 from ftc.advisor.rules.settings_adapter import LEAST_RANK, holds
 from ftc.advisor.rules.settings_shape import bucket, longest, precision, varlen
@@ -31,6 +32,8 @@ BYTES_4BIT = 0.52  # a parameter, with its share of scales. Source: QLoRA, arXiv
 # What moves during a step, over its lower bound: where activations are kept, where they are computed twice. Measured on
 # ftc's own estimates over the catalogue; only the order of trying depends on it.
 LIKELY_OVER_BOUND = {"none": 1.6, "full": 2.0}
+CLEARLY_OVER = 1.08  # the guess, set right by one estimate, is within a few percent
+LOOKS = 2  # estimates of what is likely to fit before the most frugal setup is looked at
 
 _memory = lru_cache(maxsize=16384)(memory)  # what-ifs ask for the same setups again
 _duration = lru_cache(maxsize=16384)(duration)
@@ -48,24 +51,56 @@ class Fit:
 
 
 def quick_fit(sheet: Sheet) -> Fit:
-    """The first level at which something fits, in the setup that is most likely the fastest.
+    """The setup that the rules would like best of those that fit; the most frugal one, marked, where none does.
 
-    Complete for memory: whatever fits at all is found, since the most frugal setup of every level is tried. Where
-    nothing fits, the most frugal setup of all, marked.
+    Complete for memory, in few estimates: what is likely to fit is looked at first, then the most frugal setup of all.
+    Only where that one fits and the likely ones did not is everything between them gone through.
     """
+    for setup in islice(_likely(sheet), LOOKS):
+        held = _held(sheet, setup)
+        if held is not None:
+            return held
+    frugal = _unfit(sheet)
+    if frugal.fits:
+        for level in range(levels(sheet)):
+            for setup in _setups(sheet, level):
+                for micro_batch in _batches(sheet, setup):
+                    tried = _with_batch(sheet, setup, micro_batch)
+                    held = None if _out_of_reach(sheet, tried, frugal) else _held(sheet, tried)
+                    if held is not None:
+                        return held
+    return frugal
+
+
+def _out_of_reach(sheet: Sheet, setup: Setup, frugal: Fit) -> bool:
+    """True where the guess, set right by what the most frugal setup really takes, is clearly over what there is."""
+    right = frugal.memory.device.high / likely_gib(frugal.setup, frugal.setup.micro_batch)
+    return right * likely_gib(setup, setup.micro_batch) > CLEARLY_OVER * usable_gib(sheet.machine)
+
+
+def _likely(sheet: Sheet) -> Iterator[Setup]:
+    """Setups that should fit by the guess, in the order in which the rules like them."""
+    room = usable_gib(sheet.machine)
     for level in range(levels(sheet)):
         for setup in _setups(sheet, level):
-            batches = _batches(sheet, setup)
-            promising = [each for each in batches if _likely_gib(setup, each) <= usable_gib(sheet.machine)]
-            least = [batches[-1]] if setup.checkpointing == "full" or _forced(sheet) else []
-            for micro_batch in dict.fromkeys((*promising, *least)):
-                held = _held(sheet, setup, micro_batch)
-                if held is not None:
-                    return held
-    return _unfit(sheet)
+            for micro_batch in _batches(sheet, setup):
+                if likely_gib(setup, micro_batch) <= room:
+                    yield _with_batch(sheet, setup, micro_batch)
 
 
-def _likely_gib(setup: Setup, micro_batch: int) -> float:
+def tightness(sheet: Sheet) -> float:
+    """What the most frugal setup asks for, by the guess, over what there is: clearly above 1 never fits."""
+    frugal = _frugal(sheet)[-1]
+    return likely_gib(frugal, frugal.micro_batch) / usable_gib(sheet.machine)
+
+
+def _frugal(sheet: Sheet) -> tuple[Setup, ...]:
+    """What asks for least, without and with weights waiting in the host's memory."""
+    last = [each for each in _setups(sheet, levels(sheet) - 1) if each.checkpointing == "full" or _forced(sheet)]
+    return tuple(_with_batch(sheet, each, _batches(sheet, each)[-1]) for each in last[-2:])
+
+
+def likely_gib(setup: Setup, micro_batch: int) -> float:
     """A guess at the peak from its lower bound, good enough to choose what to estimate first."""
     static = static_gib(setup)
     moving = bound_gib(replace(setup, micro_batch=micro_batch)) - static
@@ -74,12 +109,11 @@ def _likely_gib(setup: Setup, micro_batch: int) -> float:
 
 def fitting(sheet: Sheet, level: int) -> Iterator[Fit]:
     """Every setup of that level that fits, the fastest first; memory is looked at only when one is asked for."""
+    frugal = _unfit(sheet)
     for time, setup in sorted(_timed(sheet, level), key=lambda pair: pair[0].hours.likely):
-        if bound_gib(setup) > usable_gib(sheet.machine):
-            continue
-        need = _need(setup, sheet)
-        if _has_room(sheet, setup, need):
-            yield Fit(sheet=sheet, setup=setup, memory=need, time=time, fits=True)
+        held = None if _out_of_reach(sheet, setup, frugal) else _held(sheet, setup, time)
+        if held is not None:
+            yield held
 
 
 def least_time(sheet: Sheet, level: int) -> float:
@@ -91,7 +125,7 @@ def _timed(sheet: Sheet, level: int) -> list[tuple[TimeEstimate, Setup]]:
     """Every setup of that level with its time."""
     load = workload(sheet)
     tried = [
-        replace(setup, micro_batch=micro_batch, grad_accum=_accumulation(sheet, setup, micro_batch))
+        _with_batch(sheet, setup, micro_batch)
         for setup in _setups(sheet, level)
         for micro_batch in _batches(sheet, setup)
     ]
@@ -118,24 +152,26 @@ def levels(sheet: Sheet) -> int:
     return len(_ranks_and_lengths(sheet))
 
 
-def _held(sheet: Sheet, setup: Setup, micro_batch: int) -> Fit | None:
-    """The setup with that micro-batch, if it fits."""
-    tried = replace(setup, micro_batch=micro_batch, grad_accum=_accumulation(sheet, setup, micro_batch))
-    if bound_gib(tried) > usable_gib(sheet.machine):
+def _held(sheet: Sheet, setup: Setup, time: TimeEstimate | None = None) -> Fit | None:
+    """The setup, if it fits."""
+    if weights_gib(setup) > usable_gib(sheet.machine):
         return None
-    need = _need(tried, sheet)
-    if not _has_room(sheet, tried, need):
+    need = _need(setup, sheet)
+    if not _has_room(sheet, setup, need):
         return None
-    time = _fetched(_duration(tried, sheet.device, workload(sheet)), tried, sheet)
-    return Fit(sheet=sheet, setup=tried, memory=need, time=time, fits=True)
+    time = time or _fetched(_duration(setup, sheet.device, workload(sheet)), setup, sheet)
+    return Fit(sheet=sheet, setup=setup, memory=need, time=time, fits=True)
 
 
 def _unfit(sheet: Sheet) -> Fit:
-    """What asks for least, with what it takes."""
-    *_, last = _setups(sheet, levels(sheet) - 1)
-    smallest = replace(last, grad_accum=_accumulation(sheet, last, 1))
-    time = _duration(smallest, sheet.device, workload(sheet))
-    return Fit(sheet=sheet, setup=smallest, memory=_need(smallest, sheet), time=time, fits=False)
+    """What asks for least, with what it takes; `fits` says whether it does after all."""
+    for setup in reversed(_frugal(sheet)):
+        held = _held(sheet, setup)
+        if held is not None:
+            return held
+    setup = _frugal(sheet)[0]
+    time = _duration(setup, sheet.device, workload(sheet))
+    return Fit(sheet=sheet, setup=setup, memory=_need(setup, sheet), time=time, fits=False)
 
 
 def _has_room(sheet: Sheet, setup: Setup, need: MemoryEstimate) -> bool:
@@ -297,6 +333,11 @@ def _batches(sheet: Sheet, setup: Setup) -> list[int]:
     most = max(1, min(share, TOKENS_A_PASS // max(1, setup.seq_len + setup.completion_len)))
     least = 2 if sheet.objective == "kto" else 1  # KTO compares rows of one batch
     return [2**power for power in range(most.bit_length() - 1, -1, -1) if 2**power >= least] or [least]
+
+
+def _with_batch(sheet: Sheet, setup: Setup, micro_batch: int) -> Setup:
+    """The setup with that micro-batch, at the effective batch that was settled."""
+    return replace(setup, micro_batch=micro_batch, grad_accum=_accumulation(sheet, setup, micro_batch))
 
 
 def _accumulation(sheet: Sheet, setup: Setup, micro_batch: int) -> int:

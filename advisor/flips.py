@@ -11,18 +11,21 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ftc.advisor import reading, what_if
-from ftc.advisor.ceilings import hours_allowed
+from ftc.advisor.ceilings import hours_allowed, unshown
 from ftc.advisor.licences import data_restriction
 from ftc.advisor.reading import has
 from ftc.advisor.rules.choice import TRAINING
 from ftc.advisor.rules.feedback import PAIRS_FROM
 from ftc.advisor.rules.need import NORMAL_FROM, PILOT_FROM, STYLE_FROM
+from ftc.advisor.search import hopeless, tightest
 from ftc.advisor.settle import Settled, settle
-from ftc.advisor.values import Architecture, Facts, Flip
+from ftc.advisor.tree import walk
+from ftc.advisor.values import Architecture, Facts, Flip, Machine
 from ftc.advisor.what_if import WhatIf
 
 MOST = 7
 MOST_DEVICES = 64
+A_NODE = 8
 # Wishes that may stand in the way, and what is given up without each.
 NEGOTIABLE = {
     "full-only": "updating all weights", "fixed-model": "the model asked for", "no-training": "leaving weights alone",
@@ -37,10 +40,13 @@ NEGOTIABLE = {
 def flips(facts: Facts, settled: Settled) -> tuple[Flip, ...]:
     """What would change the verdict; for a verdict that trains nothing, ways to train come first."""
     found: dict[str, Flip] = {}
+    leaf = walk(facts)[0]
     for change in _changes(facts, settled):
         if change.key in found:
             continue
-        other = settle(change.facts)
+        if change.path_only and walk(change.facts)[0] == leaf:
+            continue
+        other = settle(change.facts, change.stand_ins)
         if other.method == "infeasible" or _same(settled, other):
             continue
         found[change.key] = Flip(change=change.change, to=_label(settled, other), key=change.key, value=change.value)
@@ -81,22 +87,22 @@ def _of_data(facts: Facts, settled: Settled) -> Iterator[WhatIf]:
     """More rows, fewer rows, pairs, another licence."""
     rows = reading.demonstrations(facts)
     if not reading.final_answers_only(facts):
-        for step, enough in enumerate((PILOT_FROM, STYLE_FROM, NORMAL_FROM)):
+        for enough in (PILOT_FROM, STYLE_FROM, NORMAL_FROM):
             if rows < enough and settled.method in ("prompt", "needs-data", "rag"):
                 said = f"{enough - rows} more examples" if rows else f"{enough} examples"
                 yield WhatIf(
-                    change=f"with {said}", key="data.demonstrations.rows", value=enough, step=step,
-                    facts=what_if.with_rows(facts, enough),
+                    change=f"with {said}", key="data.demonstrations.rows", value=enough,
+                    facts=what_if.with_rows(facts, enough), path_only=True,
                 )  # fmt: skip
         if rows >= PILOT_FROM:
             yield WhatIf(
                 change=f"fewer than {PILOT_FROM} examples", key="data.demonstrations.rows", value=PILOT_FROM - 1,
-                facts=what_if.with_rows(facts, PILOT_FROM - 1),
+                facts=what_if.with_rows(facts, PILOT_FROM - 1), path_only=True,
             )  # fmt: skip
     if reading.feedback_type(facts) == "none" and settled.method in ("needs-data", "sft-lora", "sft-qlora", "sft-full"):
         yield WhatIf(
             change=f"with {PAIRS_FROM} preference pairs", key="data.feedback", value="paired",
-            facts=what_if.with_pairs(facts, PAIRS_FROM),
+            facts=what_if.with_pairs(facts, PAIRS_FROM), stand_ins=0,
         )  # fmt: skip
     if data_restriction(facts.spec.data.licence or "") and has(facts, "commercial"):
         yield WhatIf(
@@ -120,13 +126,17 @@ def _of_goal(facts: Facts) -> Iterator[WhatIf]:
     ):
         if goal.prompting != state:
             changed = what_if.with_prompting(facts, state)
-            yield WhatIf(change=said, key="goal.prompting", value=state, facts=changed)
+            yield WhatIf(change=said, key="goal.prompting", value=state, facts=changed, path_only=True)
     pace = "weekly" if goal.knowledge in ("static", "slow") else "static"
     said = "facts that change weekly" if pace == "weekly" else "facts that stay as they are"
-    yield WhatIf(change=said, key="goal.knowledge", value=pace, facts=what_if.with_knowledge(facts, pace))
+    slower = what_if.with_knowledge(facts, pace)
+    yield WhatIf(change=said, key="goal.knowledge", value=pace, facts=slower, path_only=True)
     if not has(facts, "retrieval-available") and reading.demonstrations(facts) >= PILOT_FROM:
         changed = what_if.with_constraint(facts, "retrieval-available")
-        yield WhatIf(change="with retrieval in place", key="constraints.retrieval-available", value=True, facts=changed)
+        yield WhatIf(
+            change="with retrieval in place", key="constraints.retrieval-available", value=True, facts=changed,
+            path_only=True,
+        )  # fmt: skip
 
 
 def _of_hardware(facts: Facts, settled: Settled) -> Iterator[WhatIf]:
@@ -136,23 +146,47 @@ def _of_hardware(facts: Facts, settled: Settled) -> Iterator[WhatIf]:
     lacking = bool(settled.short) or settled.method == "infeasible"
     owned = [each for each in facts.machines if each.offer is None and each.device.kind == "cuda"]
     if owned and lacking:
-        mine = owned[0]
-        count, step = mine.count * 2, 0
-        while count * mine.nodes <= MOST_DEVICES:
-            said = f"a second {mine.device.name}" if count == 2 else f"{count * mine.nodes} x {mine.device.name}"
-            whole = replace(mine, count=min(count, 8), nodes=mine.nodes * max(1, count // 8))
-            changed = what_if.with_machine(facts, whole)
-            yield WhatIf(change=f"with {said}", key="hardware.count", value=count, step=step, facts=changed)
-            count, step = count * 2, step + 1
-        for step, device in enumerate(what_if.larger_cards(mine.device)):
-            bigger = replace(mine, device=device)
-            said = f"on {bigger.count} x {device.name}" if bigger.count > 1 else f"on one {device.name}"
-            yield WhatIf(
-                change=said, key="hardware.gpu", value=device.name, step=step, facts=what_if.with_machine(facts, bigger)
-            )  # fmt: skip
+        yield from _more_cards(facts, settled, owned[0])
+        yield from _larger_cards(facts, settled, owned[0])
     cloudy = facts.spec.hardware.kind == "cloud" or has(facts, "no-cloud", "on-prem")
     if lacking and not cloudy and (facts.spec.budget.usd or 0) > 0:
-        yield WhatIf(change="on a rented machine", key="hardware.cloud", value="any", facts=what_if.rented(facts))
+        changed = what_if.rented(facts)
+        yield WhatIf(change="on a rented machine", key="hardware.cloud", value="any", facts=changed, stand_ins=0)
+
+
+def _more_cards(facts: Facts, settled: Settled, mine: Machine) -> Iterator[WhatIf]:
+    """Twice as many of the same cards, or as many as it takes by the guess."""
+    count = mine.count * 2
+    while count * mine.nodes <= MOST_DEVICES:
+        whole = replace(mine, count=min(count, A_NODE), nodes=mine.nodes * max(1, count // A_NODE))
+        changed = what_if.with_machine(facts, whole)
+        if _worth_a_look(changed, settled, whole):
+            said = f"a second {mine.device.name}" if count == 2 else f"{count * mine.nodes} x {mine.device.name}"
+            yield WhatIf(change=f"with {said}", key="hardware.count", value=count, facts=changed, stand_ins=0)
+        count *= 2
+
+
+def _larger_cards(facts: Facts, settled: Settled, mine: Machine) -> Iterator[WhatIf]:
+    """The same number of larger cards."""
+    for device in what_if.larger_cards(mine.device):
+        bigger = replace(mine, device=device)
+        changed = what_if.with_machine(facts, bigger)
+        if _worth_a_look(changed, settled, bigger):
+            said = f"on {bigger.count} x {device.name}" if bigger.count > 1 else f"on one {device.name}"
+            yield WhatIf(change=said, key="hardware.gpu", value=device.name, facts=changed, stand_ins=0)
+
+
+def _worth_a_look(changed: Facts, settled: Settled, machine: Machine) -> bool:
+    """True where something that was missed should have room and time on that machine, by bounds and a guess."""
+    for miss in settled.misses:
+        candidate, model = miss.candidate, miss.stages[0].sheet.model
+        method, adapter = candidate.method, candidate.adapter
+        family = "adapter" if method.startswith("sft-") else method
+        if hopeless(changed, family, adapter, model) or unshown(method, adapter, model, machine):
+            continue
+        if tightest(changed, method, adapter, model, machine) <= 1.0:
+            return True
+    return False
 
 
 def _of_budget(facts: Facts, settled: Settled) -> Iterator[WhatIf]:

@@ -29,7 +29,7 @@ RECENT = (
 # Named by a user they are used; picked or put in place of another they are not: a later model of that size is better.
 SUPERSEDED = ("llama-2", "pythia", "tinyllama", "zephyr", "qwen2-", "qwen1", "phi-2", "opt-", "gpt2")
 FOR_CODE, FOR_REASONING = ("coder", "codestral", "starcoder"), ("r1-distill", "qwq", "magistral")
-MOST = 12  # models weighed at most
+MOST = 8  # models weighed at most
 
 
 def size_cap(facts: Facts) -> tuple[float, str]:

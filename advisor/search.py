@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ftc.advisor import reading
 from ftc.advisor.ceilings import breached, hours_allowed, unshown, usable_gib
 from ftc.advisor.cost import cost
-from ftc.advisor.fitting import BYTES_4BIT, Fit, first_values, fitting, least_time, levels, quick_fit
+from ftc.advisor.fitting import BYTES_4BIT, Fit, first_values, fitting, least_time, levels, quick_fit, tightness
 from ftc.advisor.rules.choice import Shortfall
 from ftc.advisor.rules.labels import useful_epochs
 from ftc.advisor.sheet import Sheet
@@ -26,6 +26,7 @@ STAGES: dict[str, tuple[Objective, ...]] = {
     "kto": ("kto",), "sft+dpo": ("sft", "dpo"), "rlhf": ("reward", "rloo"), "grpo": ("grpo",),
 }  # fmt: skip
 LEAST_SHARE = 0.45  # of tokens that count for certain: rows may be cut to half, a fast goal takes one pass of two
+LIKELY_ROOM, NO_ROOM = 0.9, 1.25  # the guess of what is needed, over what there is; the guess is within a fifth
 LEAST_SECONDS = 20.0  # of any stage: importing the training stack. Source: measured with trl 1.16, warm cache
 
 
@@ -50,7 +51,7 @@ def option(facts: Facts, method: str, adapter: Adapter, model: Architecture, mac
     if not whole.short and time is not None and time.bound != "communication":
         return whole
     tried = [whole, *(_on(facts, method, adapter, model, part) for part in _parts(machine))]
-    return min(tried, key=lambda each: (len(each.short), _hours(each)))
+    return min(tried, key=lambda each: (len(each.short), _hours(each) if not each.short else 0.0))
 
 
 def best(
@@ -73,13 +74,40 @@ def on_machines(
 ) -> Option | None:
     """The option on the machine that suits the goal; a miss where none fits; None without machines."""
     chosen: Option | None = None
-    for machine in promising(facts, method, adapter, model, machines):
+    ordered = promising(method, adapter, model, machines)
+    for machine in _by_room(facts, method, adapter, model, ordered) or ordered[:1]:
         if chosen is not None and not chosen.short and _cannot_beat(facts, chosen, machine, adapter, model):
             continue
         found = option(facts, method, adapter, model, machine)
         if chosen is None or preference(facts, found) < preference(facts, chosen):
             chosen = found
     return chosen
+
+
+def _by_room(
+    facts: Facts, method: str, adapter: Adapter, model: Architecture, ordered: Sequence[Machine]
+) -> list[Machine]:
+    """Machines that are likely to have room, in their order, then those that may; without those that never will."""
+    shown = [each for each in ordered if not unshown(method, adapter, model, each)]
+    shares = [tightest(facts, method, adapter, model, machine) for machine in shown]
+    likely = [machine for machine, share in zip(shown, shares, strict=True) if share <= LIKELY_ROOM]
+    maybe = [machine for machine, share in zip(shown, shares, strict=True) if LIKELY_ROOM < share <= NO_ROOM]
+    return likely + maybe
+
+
+def tightest(facts: Facts, method: str, adapter: Adapter, model: Architecture, machine: Machine) -> float:
+    """What the method asks for at least, over the room on that machine, by a guess that costs microseconds."""
+    return max(tightness(sheet) for sheet in _sheets(facts, method, adapter, model, machine))
+
+
+def _sheets(facts: Facts, method: str, adapter: Adapter, model: Architecture, machine: Machine) -> list[Sheet]:
+    """One sheet a stage, with everything settled that memory and time depend on."""
+    return [
+        first_values(
+            Sheet(facts=facts, method=method, objective=objective, adapter=adapter, model=model, machine=machine)
+        )
+        for objective in STAGES[method]
+    ]
 
 
 def preference(facts: Facts, each: Option) -> tuple[float, ...]:
@@ -91,9 +119,7 @@ def preference(facts: Facts, each: Option) -> tuple[float, ...]:
     return (len(each.short), usd, hours)
 
 
-def promising(
-    facts: Facts, method: str, adapter: Adapter, model: Architecture, machines: Sequence[Machine]
-) -> list[Machine]:
+def promising(method: str, adapter: Adapter, model: Architecture, machines: Sequence[Machine]) -> list[Machine]:
     """Machines that could hold the weights, cheapest for the arithmetic first; the largest where none could."""
     able = [each for each in machines if _could_hold(each, adapter, model)]
     if not able:
@@ -176,12 +202,7 @@ def _parts(machine: Machine) -> Iterator[Machine]:
 
 def _on(facts: Facts, method: str, adapter: Adapter, model: Architecture, machine: Machine) -> Option:
     """The method on exactly that machine: as the rules ask for it, or with whatever makes it meet the ceilings."""
-    sheets = [
-        first_values(
-            Sheet(facts=facts, method=method, objective=objective, adapter=adapter, model=model, machine=machine)
-        )
-        for objective in STAGES[method]
-    ]
+    sheets = _sheets(facts, method, adapter, model, machine)
     first = _option(facts, method, adapter, model, machine, tuple(quick_fit(sheet) for sheet in sheets))
     if not first.short or "memory" in first.short:
         return first

@@ -45,8 +45,8 @@ class Settled:
     reason: str
 
 
-def settle(facts: Facts) -> Settled:
-    """The method, and the setup that carries it out."""
+def settle(facts: Facts, stand_ins: int = 7) -> Settled:
+    """The method, and the setup that carries it out; `stand_ins` is how many other models are weighed."""
     leaf, trace = walk(facts)
     family, adapters = leaf.family, ADAPTERS.get(leaf.family, ())
     if has(facts, "full-only") and adapters:
@@ -61,7 +61,7 @@ def settle(facts: Facts) -> Settled:
             return _leaf("needs-data", (*trace, lack))
     if not adapters:
         return _leaf(family, trace)
-    return _fitted(facts, family, adapters, trace)
+    return _fitted(facts, family, adapters, trace, stand_ins)
 
 
 def _leaf(method: str, trace: tuple[Finding, ...]) -> Settled:
@@ -71,9 +71,11 @@ def _leaf(method: str, trace: tuple[Finding, ...]) -> Settled:
     )  # fmt: skip
 
 
-def _fitted(facts: Facts, family: str, adapters: tuple[Adapter, ...], trace: tuple[Finding, ...]) -> Settled:
+def _fitted(
+    facts: Facts, family: str, adapters: tuple[Adapter, ...], trace: tuple[Finding, ...], stand_ins: int
+) -> Settled:
     """The first model and adapter that can be run; what else the family falls back to; or infeasible."""
-    models = ranked(facts)
+    models = ranked(facts)[: 1 + stand_ins]
     misses: list[Option] = []
     for model in models:
         for adapter in adapters:
@@ -85,7 +87,7 @@ def _fitted(facts: Facts, family: str, adapters: tuple[Adapter, ...], trace: tup
             if found is not None and model is models[0]:
                 misses.append(found)
     if family == "cpt+sft" and facts.spec.method == "auto" and reading.demonstrations(facts) >= PILOT_FROM:
-        return _fitted(facts, "adapter", adapters if adapters == ("full",) else LIGHT, trace)
+        return _fitted(facts, "adapter", adapters if adapters == ("full",) else LIGHT, trace, stand_ins)
     closest = nearest(misses)
     step = FITS.sign(None, closest.candidate if closest else None)
     return Settled(

@@ -20,7 +20,8 @@ class WhatIf:
     key: str
     value: Scalar
     facts: Facts
-    step: int = 0  # several sizes of one change share a key; only the smallest that changes the verdict is shown
+    path_only: bool = False  # it changes the way through the tree or nothing: memory, time and money stay as they are
+    stand_ins: int = 7  # other models that are weighed for it
 
 
 def with_spec(facts: Facts, spec: Spec) -> Facts:

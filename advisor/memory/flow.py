@@ -72,7 +72,8 @@ def flow_of(setup: Setup, kind: str, capability: float | None) -> Flow:
     model = setup.architecture
     family = FAMILIES.get(model.model_type, FAMILIES["llama"])
     compute = BYTES[setup.compute]
-    stored = BYTES[setup.weights]
+    mixed = shards_weights(setup) and compute < 4  # FSDP and ZeRO-3 gather in the compute dtype
+    stored = compute if mixed else BYTES[setup.weights]
     four_bit = setup.adapter == "qlora"
     full = setup.adapter not in ("lora", "qlora")
     autocast = compute < 4 if setup.autocast is None else setup.autocast
@@ -120,6 +121,11 @@ def flow_of(setup: Setup, kind: str, capability: float | None) -> Flow:
         held_gradients=setup.grad_accum > 1,
         on_cpu=kind == "cpu",
     )
+
+
+def shards_weights(setup: Setup) -> bool:
+    """True where each device holds a share of the weights only."""
+    return setup.sharding in ("fsdp", "zero3") and setup.devices * setup.nodes > 1
 
 
 def _kernel(setup: Setup, kind: str, capability: float | None, operand: int) -> Kernel:

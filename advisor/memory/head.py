@@ -89,7 +89,7 @@ def _tiles(tape: Tape, flow: Flow, x: Block, graph: bool, scored: int) -> tuple[
     columns = min(flow.vocab, TILE_COLUMNS)
 
     def tile() -> tuple[Block, ...]:
-        made = [tape.new(tile_tokens * TILE_COLUMNS * width)]
+        made = [tape.new(tile_tokens * (columns if flow.on_cpu else TILE_COLUMNS) * width)]
         if width != flow.stream:
             made += [tape.new(tile_tokens * flow.hidden * width), tape.new(columns * flow.hidden * width)]
         if flow.on_cpu:

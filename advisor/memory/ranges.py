@@ -1,54 +1,83 @@
-"""The peak as ranges: how sure the figures are, what the driver adds, what the host needs."""
+"""The peak as ranges: how sure the figures are, what the driver adds, what the host needs.
+
+Widths are shares of the standing and of the moving part, set so that nine in ten of the published measurements of a
+regime lie inside (`python -m benchmarks.estimates` counts them).
+"""
 
 from __future__ import annotations
 
-from ftc.advisor.memory.peak import peak_of
+from ftc.advisor.memory.flow import shards_weights
+from ftc.advisor.memory.peak import Peak, peak_of
 from ftc.advisor.memory.static import state_bytes, trained, weights
 from ftc.advisor.values import Device, MemoryEstimate, Setup
 from ftc.spec.estimate import Estimate
 
 GIB = 2**30
 SOURCE = "played step of transformers, peft and TRL through PyTorch's allocator (ftc)"
+_COMPONENTS = ("weights", "adapters", "gradients", "optimizer", "activations", "logits", "reference", "overhead")
+
+# GiB that the driver keeps for a process: kernels of CUDA, cuBLAS and cuDNN. T4: 0.14 by the 79 runs of fitcheck-llm
+# 0.3.1; later cards load more kernels, 0.4 to 0.5 by nvidia-smi beside torch.cuda.memory_reserved on an A100.
+_CONTEXT = (0.14, 0.5)
+_COLLECTIVES = 0.75  # GiB of NCCL's channels and buffers, within one node
+# A process that trains on a CPU, before any tensor: interpreter, torch 2.13, transformers 5.23, trl 1.16, peft and
+# datasets, by the resident set of a process that had imported them, November 2026.
+_LIBRARIES = 0.55
 
 
 def memory(setup: Setup, device: Device) -> MemoryEstimate:
     """Allocated, reserved and device memory of one training step, and what the host needs."""
     peak = peak_of(setup, device)
-    moving = peak.parts["activations"] + peak.parts.get("logits", 0.0)
-    width = 0.02 * peak.allocated + 0.06 * moving
-    context = _context(device)
-    host = _host(setup)
+    low, high = _widths(setup, peak)
+    reserved = peak.allocated if device.kind == "cpu" else peak.reserved
+    added = _context(setup, device)
     breakdown = {name: peak.parts.get(name, 0.0) / GIB for name in _COMPONENTS}
-    breakdown["overhead"] += (peak.reserved - peak.allocated + context) / GIB
+    breakdown["overhead"] += (reserved - peak.allocated + added) / GIB
+    on_device = _range(reserved + added, low, high + 0.2 * added)
     return MemoryEstimate(
-        allocated=_range(peak.allocated, width),
-        reserved=_range(peak.reserved, width),
-        device=_range(peak.reserved + context, width + 0.3 * context),
-        host=_range(host, 0.2 * host),
+        allocated=_range(peak.allocated, low, high),
+        reserved=_range(reserved, low, high),
+        device=on_device,
+        host=on_device if device.kind == "cpu" else _host(setup),
         breakdown=breakdown,
     )
 
 
-_COMPONENTS = ("weights", "adapters", "gradients", "optimizer", "activations", "logits", "reference", "overhead")
+def _widths(setup: Setup, peak: Peak) -> tuple[float, float]:
+    """Bytes under and over the likely figure."""
+    moving = peak.parts.get("activations", 0.0) + peak.parts.get("logits", 0.0)
+    if shards_weights(setup):
+        return 0.18 * peak.reserved, 0.05 * peak.reserved
+    if setup.checkpointing == "none":
+        # before release 0.44, bitsandbytes kept the input of every 4-bit product for the backward pass
+        return 0.03 * peak.allocated + 0.15 * moving, 0.02 * peak.allocated + (
+            0.6 if setup.adapter == "qlora" else 0.1
+        ) * moving
+    return 0.03 * peak.allocated + 0.03 * moving, 0.02 * peak.allocated + 0.10 * moving
 
 
-def _range(likely: float, width: float) -> Estimate:
-    """`likely` bytes, give or take `width`, in GiB."""
+def _range(likely: float, low: float, high: float) -> Estimate:
+    """`likely` bytes, less `low` and more `high`, in GiB."""
     return Estimate(
-        low=(likely - width) / GIB, likely=likely / GIB, high=(likely + width) / GIB, unit="GiB", source=SOURCE
+        low=max(0.0, likely - low) / GIB, likely=likely / GIB, high=(likely + high) / GIB, unit="GiB", source=SOURCE
     )
 
 
-def _context(device: Device) -> float:
-    """What the driver keeps for a process with the libraries' kernels loaded; none on a CPU."""
-    return 0.0 if device.kind == "cpu" else 0.3 * GIB
+def _context(setup: Setup, device: Device) -> float:
+    """Bytes that a process takes on the device beside its tensors."""
+    if device.kind == "cpu":
+        return _LIBRARIES * GIB
+    new = device.compute_capability is None or device.compute_capability >= 8.0
+    several = setup.devices * setup.nodes > 1
+    return (_CONTEXT[new] + _COLLECTIVES * several) * GIB
 
 
-def _host(setup: Setup) -> float:
-    """Interpreter and libraries, one file of weights while loading, and what was offloaded."""
+def _host(setup: Setup) -> Estimate:
+    """Interpreter and libraries with CUDA, one file of weights while loading, and what was offloaded."""
     offloaded = 0.0
     if setup.offload in ("optimizer", "all"):
         offloaded += trained(setup) * state_bytes(setup)
     if setup.offload == "all":
         offloaded += weights(setup)
-    return 2.5 * GIB + min(5 * GIB, weights(setup)) + offloaded
+    likely = 3.0 * GIB + min(5 * GIB, weights(setup)) + offloaded
+    return _range(likely, 0.3 * likely, 0.3 * likely)

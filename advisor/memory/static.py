@@ -79,7 +79,8 @@ def standing(setup: Setup) -> dict[str, float]:
     if setup.sharding != "none":
         gradients = own * trained_width(setup) / over_gradients  # for DDP: its buckets, a copy of all gradients
     if setup.sharding == "fsdp" and setup.grad_accum > 1:
-        gradients += own * trained_width(setup)  # accelerate's no_sync keeps whole gradients until the last micro-batch
+        # accelerate's no_sync keeps whole gradients, in the compute dtype, until the last micro-batch
+        gradients += own * min(BYTES[setup.compute], trained_width(setup))
     return {
         "weights": 0.0 if setup.offload == "all" else base,
         "adapters": own * trained_width(setup) / over_weights if not full else 0.0,

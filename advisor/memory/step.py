@@ -116,7 +116,8 @@ class _Player:
     def backward(self, gradient: Block, kept: list[Kept]) -> None:
         """Layers from the last to the first."""
         tape, flow = self.tape, self.flow
-        gathered = self._gather(2)
+        # FSDP1's flat parameters make gradients of the size of a whole layer, frozen or not, and sum them in a copy
+        gathered = self._gather(2 if flow.full else 4)
         for index in reversed(range(flow.layers)):
             stays, undo = kept[index]
             before = len(tape.gradients)
