@@ -45,15 +45,16 @@ def memory(setup: Setup, device: Device) -> MemoryEstimate:
 
 def _widths(setup: Setup, peak: Peak) -> tuple[float, float]:
     """Bytes under and over the likely figure."""
-    moving = peak.parts.get("activations", 0.0) + peak.parts.get("logits", 0.0)
+    logits = peak.parts.get("logits", 0.0)
+    moving = peak.parts.get("activations", 0.0) + logits
     if shards_weights(setup):
         return 0.18 * peak.reserved, 0.05 * peak.reserved
+    low, high = 0.03 * peak.allocated, 0.02 * peak.allocated
+    high += 0.08 * moving + 0.35 * logits  # earlier releases of transformers made two more copies of full logits
     if setup.checkpointing == "none":
-        # before release 0.44, bitsandbytes kept the input of every 4-bit product for the backward pass
-        return 0.03 * peak.allocated + 0.15 * moving, 0.02 * peak.allocated + (
-            0.6 if setup.adapter == "qlora" else 0.1
-        ) * moving
-    return 0.03 * peak.allocated + 0.03 * moving, 0.02 * peak.allocated + 0.10 * moving
+        # earlier releases of bitsandbytes kept the input of every 4-bit product for the backward pass
+        return low + 0.15 * moving, high + (0.6 if setup.adapter == "qlora" else 0.08) * moving
+    return low + 0.03 * moving, high
 
 
 def _range(likely: float, low: float, high: float) -> Estimate:
