@@ -9,7 +9,6 @@ from pathlib import Path
 from ftc.compiler.plan import Plan
 from ftc.runtime.codes import diagnostic
 from ftc.spec.data.digest import digest
-from ftc.spec.data.digest import digest
 from ftc.spec.diagnostics import Diagnostic
 
 DATA = "data:"
