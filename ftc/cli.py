@@ -17,6 +17,7 @@ from ftc.spec.diagnostics import Refused
 
 # verb -> what `ftc --help` says of it, so that help imports no command
 COMMANDS = {
+    "init": "A first spec, from a sentence and the files that are here.",
     "check": "Validate the spec and look at the data.",
     "advise": "Decide whether and how to fine-tune, and say why.",
     "estimate": "Memory, time and money, for a spec or for flags.",

@@ -199,4 +199,10 @@ CODES: dict[str, Code] = {
         why="A learning rate of 5 ruins a model, and a rank of a million none can hold.",
         fix="Write a value within the limits; the rule behind the setting says which values are wise.",
     ),
+    "S133": Code(
+        title="there is a spec already",
+        checks="`ftc init` writes where no file is.",
+        why="A spec is somebody's work; nothing is written over without it having been said.",
+        fix="`ftc init --force` writes over it, `ftc init -o other.yaml` writes beside it.",
+    ),
 }

@@ -26,7 +26,7 @@ def show_advice(advice: Advice) -> None:
         out.print(f"  {verdict.instead}")
     _section("Why", _finding_rows(verdict.trace))
     losers = [each for each in verdict.alternatives if each is not verdict.chosen]
-    _section("Not chosen", [(_name(each), _why_not(each)) for each in losers])
+    _section("Not chosen", _loser_rows(losers))
     _section("What would change this", [(each.change, f"-> {each.to}") for each in verdict.flips])
     _section("Mind", [(each.flag, f"{each.code}  {each.because}") for each in verdict.notes if each.flag])
     _section("Worth asking", [(each.key, each.text) for each in verdict.questions])
@@ -85,8 +85,16 @@ def _candidate_line(candidate: Candidate) -> str:
     return "   ".join(parts)
 
 
-def _name(candidate: Candidate) -> str:
-    return candidate.method
+def _loser_rows(losers: Iterable[Candidate]) -> list[tuple[str, ...]]:
+    """One row each, but one together for those that have nothing to learn from here."""
+    losers = list(losers)
+    without_data = [each.method for each in losers if not each.feasible and each.memory is None]
+    rows: list[tuple[str, ...]] = [(each.method, _why_not(each)) for each in losers if each.method not in without_data]
+    if without_data:
+        rows.append(
+            ("others", f"{', '.join(without_data)}: what they learn from is not there (--json has each reason)")
+        )
+    return rows
 
 
 def _why_not(candidate: Candidate) -> str:

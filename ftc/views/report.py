@@ -1,4 +1,4 @@
-"""How a run ended, for people: the scores before and after, estimate beside actual, where the results lie, what next."""
+"""How a run ended, for people: scores before and after, estimate beside actual, where the results lie."""
 
 from __future__ import annotations
 
@@ -24,13 +24,9 @@ def show_outcome(outcome: Outcome) -> None:
 
 
 def _show_report(report: Mapping[str, Any]) -> None:
-    from pathlib import Path
+    import os.path
 
-    folder = Path(report["folder"])
-    try:
-        folder = folder.relative_to(Path.cwd())
-    except ValueError:
-        pass  # runs elsewhere: the whole path
+    folder = min(report["folder"], os.path.relpath(report["folder"]), key=len)
     decision = report["decision"]
     out = console()
     out.print("")
@@ -41,8 +37,8 @@ def _show_report(report: Mapping[str, Any]) -> None:
         met = {True: "met", False: "missed", None: "not measured"}[goal["met"]]
         rows.append(("goal", f"{goal['success']['metric']} >= {goal['success']['at_least']:g}: {met}"))
     rows += _estimates(report["estimate"])
-    rows.append(("model", str(folder / "model")))
-    rows.append(("report", str(folder / "report.html")))
+    rows.append(("model", f"{folder}/model"))
+    rows.append(("report", f"{folder}/report.html"))
     print_table(rows)
 
 
