@@ -181,8 +181,8 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "reward": {},
     "dpo": {"beta": 0.1, "loss_type": ["sigmoid"], "label_smoothing": 0.0, "precompute_reference": False},
     "kto": {"beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.33, "precompute_reference": False},
-    "grpo": {"beta": 0.04, "generations": 8, "max_completion_length": 512, "temperature": 1.0},
-    "rloo": {"beta": 0.05, "generations": 4, "max_completion_length": 512, "temperature": 1.0},
+    "grpo": {"beta": 0.04, "group": 8, "max_completion_length": 512, "temperature": 1.0},
+    "rloo": {"beta": 0.05, "group": 4, "max_completion_length": 512, "temperature": 1.0},
 }
 
 

@@ -118,7 +118,7 @@ def _task(recipe: Recipe) -> Json:
             recipe.note("reward", "axolotl takes reward functions as Python modules of its own", "trl.reward_funcs")
             generation: Json = {
                 "beta": take("beta"),
-                "num_generations": take("generations"),
+                "num_generations": take("group"),
                 "max_completion_length": take("max_completion_length"),
                 "temperature": take("temperature"),
                 "reward_funcs": ["rewards.score"],

@@ -96,7 +96,7 @@ def _objective(recipe: Recipe) -> Json:
             recipe.note("reward", "TRL's command line takes rewards by import path", "reward_funcs: [module.function]")
             return {
                 "beta": take("beta"),
-                "num_generations": take("generations"),
+                "num_generations": take("group"),
                 "max_completion_length": take("max_completion_length"),
                 "temperature": take("temperature"),
                 "reward_funcs": ["accuracy_reward"] if recipe.kind == "grpo" else None,
