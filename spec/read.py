@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
 
 from ftc.spec.data.files import DataFile, find, reason_of, records
+from ftc.spec.data.hub import Unreachable
 from ftc.spec.data.records import Broken, Json
 from ftc.spec.data_codes import CODES
 from ftc.spec.diagnostics import Diagnostic, Severity
@@ -34,7 +36,7 @@ class Reading:
         self.source = source
         self.role = role
         self.format = source.format
-        self.columns: Mapping[str, str] = dict(source.columns)
+        self.columns: Mapping[str, str] = {}
         self.evidence = ""
         self.files: tuple[DataFile, ...] = ()
         self.sample: tuple[Json, ...] = ()  # the first records, as they stand in the file
@@ -88,7 +90,10 @@ def read(source: Source, folder: Path, role: str) -> Reading:
     by_line = role in ("prompts", "feedback") or source.format in ("prompts", "prompts-with-tests")
     try:
         reading.files = tuple(find(source.path or "", folder, by_line))
-    except (OSError, EOFError, zlib.error) as error:
+    except Unreachable as error:
+        reading.add("D107", f"{source.path}: {reason_of(error)}", Severity.ERROR, error.fix)
+        return reading
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         reading.add("D101", f"{source.path}: {reason_of(error)}", Severity.ERROR)
         return reading
     placed = _everything(reading.files)
@@ -123,11 +128,19 @@ def _recognition(reading: Reading, sample: list[_Placed]) -> Recognition | None:
     source = reading.source
     if all(file.container in ("text", "lines") for file in reading.files) and not source.columns:
         return _plain_text(reading)
-    found = recognise(whole, reading.role, source.format, source.columns)
+    named = {role: path for role, path in source.columns.items() if path}
+    found = recognise(whole, reading.role, source.format, named)
     if isinstance(found, Unrecognised):
         reading.add(found.code, found.why, Severity.ERROR, "\n".join(found.lines))
         return None
-    return found
+    columns = {role: path for role, path in found.columns.items() if role not in source.columns or source.columns[role]}
+    if source.group_by:
+        top = source.group_by.partition(".")[0].removesuffix("[]")
+        if not any(isinstance(record, dict) and {top, source.group_by} & record.keys() for record in whole):
+            reading.add("D113", f'group_by: no column "{source.group_by}"', Severity.ERROR)
+            return None
+        columns["group"] = source.group_by
+    return replace(found, columns=columns)
 
 
 def _plain_text(reading: Reading) -> Recognition | None:

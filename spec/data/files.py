@@ -1,6 +1,7 @@
 """From a path as written to files, each with its container. Content decides; a name only breaks ties.
 
-A path is a file, a folder (all data files in it, in the order of their names), or a glob.
+A path is a file, a folder (all data files in it, in the order of their names), a glob, or the name of a data set on the
+hub.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import BinaryIO, Literal
 import orjson
 
 from ftc.spec.data import columnar, delimited, json_text, plain_text
+from ftc.spec.data.hub import fetch, is_hub_name
 from ftc.spec.data.records import Broken, Items
 from ftc.spec.data.streams import Encoding, TooLong, as_utf8, compression_of, encoding_of, open_bytes
 
@@ -68,6 +70,10 @@ def find(path: str, folder: Path, by_line: bool = False) -> list[DataFile]:
         base = Path(start.anchor)
         found = sorted(base.glob(str(start.relative_to(base))))
         names = [(each, _as_written(each, folder, path)) for each in found if each.is_file()]
+    elif is_hub_name(path, folder):
+        from ftc.spec.cache import folder as cache
+
+        return [look(fetch(path, cache()), path)]
     else:
         return [look(start, path, by_line)]
     if not names:
