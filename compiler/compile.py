@@ -324,12 +324,15 @@ def _sft(adapter: str, verdict: Verdict) -> Stage:
             f"{name}: {origins[f'quantization.{name}']}" for name in sorted(quantization)
         )
     plain = told.Train.__dataclass_fields__.keys() - {"adapter", "start_from", "lora", "quantization"}
-    arguments = told.Train(
-        adapter=adapter,  # type: ignore[arg-type]
-        start_from="base",
-        lora=lora,
-        quantization=quantization,
-        **{name: value.get(name) for name in plain},
+    arguments = told.read_arguments(
+        "sft",
+        {
+            **{name: value.get(name) for name in plain},
+            "adapter": adapter,
+            "start_from": "base",
+            "lora": lora,
+            "quantization": quantization,
+        },
     )
     origins |= {"adapter": "verdict", "start_from": "verdict"}
     chosen = verdict.chosen

@@ -29,13 +29,13 @@ def print_table(rows: Iterable[Iterable[str]], *, titles: Iterable[str] = (), ri
     from rich.table import Table
     from rich.text import Text
 
-    titles, right = tuple(titles), set(right)
-    rows = [tuple(row) for row in rows]
-    table = Table(box=None, show_header=bool(titles), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for index in range(max((len(row) for row in rows), default=len(titles))):
-        title = titles[index] if titles else ""
-        justify: Literal["left", "right"] = "right" if title in right else "left"
+    heads, to_the_right = tuple(titles), set(right)
+    cells = [tuple(row) for row in rows]
+    table = Table(box=None, show_header=bool(heads), header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for index in range(max((len(row) for row in cells), default=len(heads))):
+        title = heads[index] if heads else ""
+        justify: Literal["left", "right"] = "right" if title in to_the_right else "left"
         table.add_column(title, justify=justify, no_wrap=index == 0, overflow="fold")
-    for row in rows:
+    for row in cells:
         table.add_row(*(Text(cell) for cell in row))
     console().print(table)
