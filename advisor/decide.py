@@ -44,6 +44,28 @@ def decide(facts: Facts) -> Verdict:
     )
 
 
+def decide_at_once(facts: Facts) -> Verdict:
+    """The decision with its path, settings and warnings, without all that is found by deciding again: what lost, what
+    would change it, how sure it is. For a screen that follows a slider; `decide` gives the rest."""
+    settled = settle(facts)
+    notes = warnings(choice_of(facts, settled))
+    return Verdict(
+        method=settled.method,
+        adapter=settled.adapter,
+        model=settled.model.id if settled.model else facts.spec.model.base,
+        chosen=settled.option.candidate if settled.option else None,
+        settings=settings_of(settled),
+        trace=settled.trace,
+        flags=tuple(sorted({each.flag for each in notes})),
+        notes=notes,
+        alternatives=(),
+        flips=(),
+        questions=(),
+        confidence="medium",
+        instead="" if settled.option else settled.trace[-1].because,
+    )
+
+
 def choice_of(facts: Facts, settled: Settled) -> Choice:
     """What the warnings look at."""
     option, closest = settled.option, nearest(settled.misses)
