@@ -36,8 +36,9 @@ class Child:
         self.stage_id = stage_id
         self.tail = tail
         self._kills_before = _system_kills()
+        self.began = time.monotonic()
         self.process: Process = starter.start(stage_id)
-        self.began = self.heard = time.monotonic()
+        self.heard = time.monotonic()
         self.last: Event | None = None
 
     def wait(self, on_event: Callable[[Event], None], stop: Callable[[], str]) -> Ended:

@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +20,8 @@ from ftc.runtime.run_folder import RunFolder
 
 # -P: a file called ftc.py or torch.py in the folder where a user calls ftc is not imported.
 PYTHON = (sys.executable, "-P", "-m")
+LIGHT = ("prepare", "report")  # kinds that import no torch, and need not wait until the nursery has
+WARM_SECONDS = 120.0  # a stage that imports the same things by itself would not be ready earlier
 
 
 class Process(Protocol):
@@ -37,13 +40,15 @@ class Starter:
     def __init__(self, run: RunFolder, plan: Plan, threads: int) -> None:
         self.run = run
         self.environment = _environment(threads)
+        self.kinds = {stage.id: stage.kind for stage in plan.stages}
         self.nursery = _Nursery(run, plan, self.environment) if _may_fork() else None
 
     def start(self, stage_id: str) -> Process:
         """The process of a stage, with its output in the stage's log."""
         log = self.run.log(stage_id)
         log.parent.mkdir(parents=True, exist_ok=True)
-        if self.nursery and self.nursery.ready():
+        light = self.kinds[stage_id] in LIGHT
+        if self.nursery and self.nursery.ready(timeout=0.0 if light else WARM_SECONDS):
             return self.nursery.fork(stage_id)
         return _Spawned(self.run, stage_id, self.environment)
 
@@ -96,9 +101,16 @@ class _Nursery:
         self.said: list[list[str]] = []
         self._rest = b""
 
-    def ready(self) -> bool:
-        self._hear(0.0)
-        return ["ready"] in self.said and self.process.poll() is None
+    def ready(self, timeout: float) -> bool:
+        """Whether it can fork; waits so long for it, unless it has died."""
+        until = time.monotonic() + timeout
+        while True:
+            self._hear(0.0)
+            if self.process.poll() is not None:
+                return False
+            if ["ready"] in self.said or time.monotonic() >= until:
+                return ["ready"] in self.said
+            time.sleep(0.05)
 
     def fork(self, stage_id: str) -> _Forked:
         if self.process.stdin is None:
@@ -114,9 +126,10 @@ class _Nursery:
         return next((int(words[1]) for words in self.said if words[0] == word and len(words) == 2), None)
 
     def close(self) -> None:
+        self.process.kill()  # it holds nothing, and taking torch down in good order takes seconds
+        self.process.wait()
         if self.process.stdin:
             self.process.stdin.close()
-        self.process.wait()
         if self.process.stdout:
             self.process.stdout.close()
 
