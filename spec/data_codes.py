@@ -179,6 +179,7 @@ CODES: Mapping[str, DataCode] = {
         "Two rows share about four fifths of their word triples (MinHash).",
         "They count as one example to the model. Split apart, one is a leak of the other into the held-out rows.",
         "keep one of them, or say with group_by what belongs together",
+        Severity.NOTE,
     ),
     "D303": DataCode(
         "conflicting labels",
@@ -215,6 +216,7 @@ CODES: Mapping[str, DataCode] = {
         "Some classes have few rows, or far fewer than others. A rule of thumb.",
         "Rare classes are learned badly, and accuracy hides it.",
         "collect rows of those classes; look at macro-F1 instead of accuracy",
+        Severity.NOTE,
     ),
     "D309": DataCode(
         "damaged letters",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ftc.spec.counting.tally import Sampled, Tally
-from ftc.spec.data_codes import CODES, severity_of
+from ftc.spec.data_codes import CODES
 from ftc.spec.diagnostics import Diagnostic, Severity
 from ftc.spec.lengths import longer_than
 from ftc.spec.model import Spec
@@ -72,7 +72,7 @@ def _finding(
     return Diagnostic(
         code=code,
         message=f"{CODES[code].title}: {message}",
-        severity=severity or severity_of(code),
+        severity=severity or CODES[code].severity,
         fix=CODES[code].fix,
         key=f"data.{facts.role}",
         file=named[0][0] if named else "",
@@ -286,7 +286,7 @@ def overlap_findings(
         Diagnostic(
             code="D305",
             message=f"{CODES['D305'].title}: {', '.join(counts)}",
-            severity=severity_of("D305"),
+            severity=CODES["D305"].severity,
             fix=CODES["D305"].fix,
             key="data.evaluation",
             file=pairs[0][0].name if pairs else "",

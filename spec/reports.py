@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ftc.spec.data_codes import CODES, severity_of
+from ftc.spec.data_codes import CODES
 from ftc.spec.diagnostics import Diagnostic, Severity
 
 EXAMPLES = 5  # places named in a finding
@@ -57,7 +57,7 @@ class Reports:
         return Diagnostic(
             code=code,
             message=f"{CODES[code].title}: {why}" + (f" (and {count - 1} more)" if count > 1 else ""),
-            severity=Severity.ERROR if stops else severity_of(code),
+            severity=Severity.ERROR if stops else CODES[code].severity,
             fix=CODES[code].fix,
             key=key,
             file=name,
