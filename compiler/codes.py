@@ -133,6 +133,12 @@ CODES: dict[str, Code] = {
         why="The same key means different things in them.",
         fix="`--from axolotl`, `--from llamafactory` or `--from trl`.",
     ),
+    "R733": Code(
+        title="the spec is there already",
+        checks="`ftc import` writes over no file unasked.",
+        why="A spec that somebody wrote is not to be lost.",
+        fix="`--force`, or another name with `-o`.",
+    ),
     "R740": Code(
         title="the engine's client is not installed",
         checks="`sbatch`, `sky`, `kubectl` or `ray` is on the PATH.",
