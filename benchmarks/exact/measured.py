@@ -37,7 +37,10 @@ def request(row: dict[str, str], models: dict[str, Any]) -> dict[str, Any] | Non
     if config is None or not row["id"].startswith("fitcheck"):
         return None
     weights = "fp16" if row["weight_dtype"].startswith("fp16") else "bf16"
+    peft = re.search(r"peft (\d+)\.(\d+)", row["software"])
     return FITCHECK | {
+        "loading": "onto-device" if row["method"] == "qlora" else "through-host",
+        "clears_cache": peft is not None and (int(peft[1]), int(peft[2])) >= (0, 20),
         "model": config,
         "adapter": row["method"],
         "seq_len": int(row["seq_len"]),

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ftc.runtime.trace.allocator import CachingAllocator, rounded
+from ftc.runtime.trace.loading import CLEAR
+from ftc.runtime.trace.tracker import WORKSPACE
 from ftc.runtime.trace.unroll import Block, Stretch
 
 GIB = 2**30
@@ -31,6 +33,7 @@ class Step:
     """A training step in parts. Blocks of a part that repeats are fresh each time."""
 
     setup: list[Stretch]
+    warmup: int  # bytes that transformers asks for and gives back before it loads
     before: list[Stretch]  # once a step, before the micro-batches: generation
     passes: list[Stretch]  # one micro-batch
     held: list[Block]  # given back after the optimiser's step
@@ -38,7 +41,6 @@ class Step:
     optimizer_first: list[Stretch]
     optimizer_later: list[Stretch]
     accumulation: int
-    workspace: int  # bytes of cuBLAS workspace, for the forward and the backward thread
 
 
 class Replay:
@@ -49,6 +51,7 @@ class Replay:
         self.allocator = allocator
         self.phases: list[Phase] = []
         self._gone: set[tuple[int, object]] = set()
+        self._kept: set[int] = set()
 
     def begin(self, name: str) -> None:
         """What follows belongs to this phase."""
@@ -64,6 +67,10 @@ class Replay:
         phase = self.phases[-1]
         for sign, block in events:
             name = (id(block), instance)
+            if block.category == WORKSPACE:
+                if name[0] in self._kept:
+                    continue
+                self._kept.add(name[0])
             if sign == 0:
                 if accumulate:
                     self._count(-1, block, name)
@@ -80,7 +87,7 @@ class Replay:
     def _count(self, sign: int, block: Block, name: tuple[int, object]) -> None:
         counted = self.allocator.allocate(name, block.size) if sign > 0 else self.allocator.free(name)
         asked = rounded(block.size)
-        self.live[block.category] += sign * asked
+        self.live["overhead" if block.category == WORKSPACE else block.category] += sign * asked
         self.live["overhead"] += sign * (counted - asked)
 
 
@@ -88,9 +95,13 @@ def replay(step: Step, allocator: CachingAllocator) -> list[Phase]:
     """Set-up and two steps; the phases of the second."""
     run = Replay(allocator)
     run.begin("setup")
+    if step.warmup:
+        allocator.allocate("warmup", step.warmup)
+        allocator.free("warmup")
     for stretch in step.setup:
+        if stretch.phase == CLEAR:
+            allocator.empty_cache()
         run.play(stretch.events, 0)
-    workspaces = {"forward": Block(step.workspace, "overhead", -1), "backward": Block(step.workspace, "overhead", -1)}
     for number in (1, 2):
         if number == 2:
             run.phases = []
@@ -100,9 +111,6 @@ def replay(step: Step, allocator: CachingAllocator) -> list[Phase]:
         for micro in range(min(step.accumulation, 2)):  # a third micro-batch is like the second
             for stretch in step.passes:
                 run.begin(_phase_name(stretch))
-                workspace = workspaces.pop("backward" if stretch.phase.startswith("backward") else "forward", None)
-                if workspace is not None and step.workspace:
-                    run.play([(1, workspace)], 0)
                 run.play(stretch.events, (number, micro), accumulate=micro > 0)
             run.play([(-1, b) for b in step.held if micro + 1 < min(step.accumulation, 2)], (number, micro))
         run.begin("optimizer")

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 
 from ftc.runtime.trace.request import Request, RequestError
-from ftc.runtime.trace.tracker import Tracker
 from ftc.runtime.trace.twins import Nf4Linear
 
 DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
@@ -98,17 +97,6 @@ def assemble(request: Request, config: Any) -> Built:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     layers, reference_layers = decoder_layers(model), decoder_layers(reference) if reference is not None else []
     return Built(model=model, reference=reference, layers=layers, reference_layers=reference_layers, notes=notes)
-
-
-def materialise(request: Request, built: Built, tracker: Tracker) -> None:
-    """Every parameter and buffer as a fake tensor, counted by the tracker under `setup`."""
-    if built.reference is not None:
-        _materialise(built.reference, request, tracker, built.reference_layers, frozen="reference")
-        built.reference.eval()
-    _materialise(built.model, request, tracker, built.layers, frozen="weights")
-    built.model.train()
-    if request.adapter != "full" and request.checkpointing == "full":
-        built.model.enable_input_require_grads()
 
 
 def _on_meta(request: Request, config: Any, notes: list[str]) -> Any:
@@ -201,50 +189,6 @@ def decoder_layers(model: Any) -> list[Any]:
 
 def _size(module: Any) -> int:
     return sum(p.numel() for p in module.parameters())
-
-
-def _materialise(model: Any, request: Request, tracker: Tracker, layers: list[Any], *, frozen: str) -> None:
-    """Replace meta tensors by fake ones, segment by segment: outside the layers, then each layer."""
-    memo: dict[int, torch.nn.Parameter] = {}
-    inside = {id(m): i for i, layer in enumerate(layers) for m in layer.modules()}
-    name = "setup" if frozen == "weights" else "setup-reference"
-    for index in range(-1, len(layers)):
-        tracker.cut((name, index))
-        for module in model.modules():
-            if inside.get(id(module), -1) == index:
-                _materialise_module(module, request, tracker, memo, frozen)
-
-
-def _materialise_module(
-    module: Any, request: Request, tracker: Tracker, memo: dict[int, torch.nn.Parameter], frozen: str
-) -> None:
-    if isinstance(module, Nf4Linear):
-        packed = module.pack(DTYPES[request.compute], DTYPES[request.weights], request.double_quant, DEVICE)
-        for tensor in packed:
-            tracker.add(tensor, frozen)
-    for key, parameter in list(module._parameters.items()):
-        if parameter is None:
-            continue
-        if id(parameter) not in memo:
-            trainable_adapter = parameter.requires_grad and request.adapter != "full"
-            fake = torch.empty(parameter.shape, dtype=_dtype(request, parameter), device=DEVICE)
-            memo[id(parameter)] = torch.nn.Parameter(fake, requires_grad=parameter.requires_grad)
-            tracker.add(memo[id(parameter)], "adapters" if trainable_adapter else frozen)
-        module._parameters[key] = memo[id(parameter)]
-    for key, buffer in list(module._buffers.items()):
-        if buffer is not None:
-            module._buffers[key] = torch.empty(buffer.shape, dtype=buffer.dtype, device=DEVICE)
-            tracker.add(module._buffers[key], frozen)
-            if isinstance(getattr(module, f"original_{key}", None), torch.Tensor):
-                setattr(module, f"original_{key}", module._buffers[key])
-
-
-def _dtype(request: Request, parameter: torch.nn.Parameter) -> torch.dtype:
-    if request.adapter != "full" and parameter.requires_grad:
-        return DTYPES[request.adapters]
-    if request.adapter == "qlora" and request.kbit_upcast and parameter.ndim < FUSED_EXPERTS:
-        return torch.float32  # peft.prepare_model_for_kbit_training widens whatever is not quantised
-    return parameter.dtype
 
 
 def trainable(model: Any) -> Iterator[torch.nn.Parameter]:

@@ -55,6 +55,8 @@ class Request:
     reference: Literal["none", "adapter-off", "copy", "precomputed"] = "none"
     generations: int = 0
     completion_len: int = 0
+    loading: Literal["auto", "onto-device", "through-host"] = "auto"  # auto: onto the device where there is but one
+    clears_cache: bool = True  # PEFT empties the allocator's cache after widening (since 0.20)
     keep_outputs: bool = False  # the loop holds the model's outputs (its logits) through backward and optimiser step
     depth: Literal["unrolled", "full"] = "unrolled"
     cublas_workspace_mib: float | None = None  # None: PyTorch's own default for the card's generation
@@ -69,6 +71,11 @@ class Request:
     def uses_autocast(self) -> bool:
         """Mixed precision as the trainer runs it: 16-bit matrix products whatever the parameters are kept in."""
         return self.compute != "fp32" if self.autocast is None else self.autocast
+
+    @property
+    def loads_onto_device(self) -> bool:
+        """Whether transformers places each tensor itself (`device_map`), as TRL asks it to with a single device."""
+        return self.world == 1 if self.loading == "auto" else self.loading == "onto-device"
 
     @property
     def rows(self) -> int:

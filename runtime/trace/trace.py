@@ -6,6 +6,7 @@ import contextlib
 import gc
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from ftc.runtime.trace import answer, optimizer, sharding, step, twins, unroll
+from ftc.runtime.trace import answer, loading, optimizer, sharding, step, twins, unroll
 from ftc.runtime.trace.allocator import CachingAllocator
 from ftc.runtime.trace.model import (
     Built,
@@ -21,12 +22,11 @@ from ftc.runtime.trace.model import (
     depth_of,
     layer_kinds,
     load_config,
-    materialise,
     trainable,
     with_layers,
 )
 from ftc.runtime.trace.request import Request
-from ftc.runtime.trace.tracker import Segment, Tracker
+from ftc.runtime.trace.tracker import WORKSPACE, Segment, Tracker
 
 MIB = 2**20
 
@@ -51,7 +51,8 @@ def trace(request: Request) -> dict[str, Any]:
         segments, built = record(used, config)
         stretches = unroll.as_traced(segments)
     parameters = _trainables(built, plan)
-    whole = _compose(request, stretches, parameters)
+    warmup = loading.warmup_bytes(used, built, _copies(plan))
+    whole = _compose(request, stretches, parameters, warmup)
     allocator = CachingAllocator()
     phases = answer.replay(whole, allocator)
     peak = max(phases, key=lambda p: p.peak)
@@ -84,11 +85,12 @@ def record(request: Request, config: Any) -> tuple[list[Segment], Built]:
     tracker = Tracker()
     twins.register_scratch(tracker)
     tracker.category = step.categorise
+    tracker.workspace(_workspace(request))
     with warnings.catch_warnings(), _no_cycles():
         warnings.simplefilter("ignore")
         built = assemble(request, config)
         with FakeTensorMode(allow_non_fake_inputs=True):
-            materialise(request, built, tracker)
+            loading.load(request, built, tracker)
             step.watch_gradients(built, tracker)
             micro = step.Micro(request, built, tracker, head)
             installed = twins.installed(
@@ -137,19 +139,26 @@ def _trainables(built: Built, plan: unroll.Sketch | None) -> list[optimizer.Trai
     return found[:first] + layers + [p for p in found[first:] if p.layer < 0]
 
 
-def _compose(request: Request, stretches: list[unroll.Stretch], parameters: list[optimizer.Trainable]) -> answer.Step:
+def _copies(plan: unroll.Sketch | None) -> dict[int, int]:
+    return {} if plan is None else dict(Counter(plan.like))
+
+
+def _compose(
+    request: Request, stretches: list[unroll.Stretch], parameters: list[optimizer.Trainable], warmup: int
+) -> answer.Step:
     parts: dict[str, list[unroll.Stretch]] = {"setup": [], "before": [], "passes": [], "held": []}
     for stretch in stretches:
         parts[_part(stretch.phase)].append(stretch)
     setup, passes = sharding.spread(request, parts["setup"], parts["passes"], parameters)
     held = [block for s in parts["held"] for _sign, block in s.events]
     freed = {id(b) for s in passes for sign, b in s.events if sign < 0} | {id(b) for b in held}
-    left = [b for s in passes for sign, b in s.events if sign > 0 and id(b) not in freed]
+    left = [b for s in passes for sign, b in s.events if sign > 0 and id(b) not in freed and b.category != WORKSPACE]
     with FakeTensorMode(allow_non_fake_inputs=True):
         first, later = optimizer.steps(request, sharding.share(request, parameters))
     optimizing = unroll.as_traced(first + later)
     return answer.Step(
         setup=setup,
+        warmup=warmup,
         before=parts["before"],
         passes=passes,
         held=held,
@@ -157,7 +166,6 @@ def _compose(request: Request, stretches: list[unroll.Stretch], parameters: list
         optimizer_first=optimizing[: len(first)],
         optimizer_later=optimizing[len(first) :],
         accumulation=request.grad_accum,
-        workspace=_workspace(request),
     )
 
 

@@ -19,6 +19,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 aten = torch.ops.aten
+_PRODUCTS = {aten.mm.default, aten.addmm.default, aten.bmm.default, aten.baddbmm.default, aten.mm.out, aten.addmm.out}
+WORKSPACE = "workspace"  # the category of what is taken once and never given back
 Key = tuple[str, int]  # pass and layer; layer -1 is before the first layer, -2 after the last
 
 
@@ -51,6 +53,8 @@ class Tracker(TorchDispatchMode):  # type: ignore[misc]  # torch is untyped here
         self.paused = False
         self._live: dict[int, tuple[Any, Allocation]] = {}
         self._scratch: dict[Any, Callable[[Sequence[Any], Any], Iterable[int]]] = {}
+        self._workspace = 0
+        self._threads: set[bool] = set()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -59,6 +63,10 @@ class Tracker(TorchDispatchMode):  # type: ignore[misc]  # torch is untyped here
     def scratch(self, op: Any, sizes: Callable[[Sequence[Any], Any], Iterable[int]]) -> None:
         """Memory that the CUDA kernel of `op` takes and gives back inside the call, unseen by the dispatcher."""
         self._scratch[op] = sizes
+
+    def workspace(self, size: int) -> None:
+        """cuBLAS takes this once for each thread that multiplies, at its first product; autograd has its own thread."""
+        self._workspace = size
 
     def cut(self, key: Key) -> None:
         """What follows belongs to `key`."""
@@ -127,11 +135,19 @@ class Tracker(TorchDispatchMode):  # type: ignore[misc]  # torch is untyped here
         for leaf in (result,) if isinstance(result, torch.Tensor) else tree_leaves(result):
             if isinstance(leaf, torch.Tensor):
                 self.add(leaf)
+        if func in _PRODUCTS:
+            self._first_product()
         sizes = self._scratch.get(func)
         if sizes is not None:
             for held in [self.note(size, "activations") for size in sizes(args, result)]:
                 self.forget(held)
         return result
+
+    def _first_product(self) -> None:
+        backward = self.segments[-1].key[0].startswith("backward")
+        if self._workspace and backward not in self._threads:
+            self._threads.add(backward)
+            self.note(self._workspace, WORKSPACE)
 
 
 def _writable(args: Sequence[Any]) -> torch.Tensor | None:
