@@ -19,6 +19,7 @@ class Reports:
     rows_reported: int = 0
     fatal: bool = False
     ended: bool = False
+    keep_all: bool = False  # every place, not only the first ones
     counts: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[tuple[str, int, str]]] = field(default_factory=dict)  # file, line, what is wrong
 
@@ -26,7 +27,7 @@ class Reports:
         """A finding about a row that is used all the same."""
         self.counts[code] = self.counts.get(code, 0) + count
         places = self.examples.setdefault(code, [])
-        if len(places) < EXAMPLES:
+        if self.keep_all or len(places) < EXAMPLES:
             places.append((name, line, why))
 
     def refuse(self, code: str, name: str, line: int, why: str) -> None:
@@ -62,6 +63,6 @@ class Reports:
             key=key,
             file=name,
             line=line,
-            examples=tuple(f"{name}:{line}" for name, line, _ in self.examples[code]),
+            examples=tuple(f"{name}:{line}" for name, line, _ in self.examples[code][:EXAMPLES]),
             count=count,
         )

@@ -44,8 +44,21 @@ def is_hub_name(path: str, folder: Path) -> bool:
     return path.startswith("hf://") or not (folder / path.partition("/")[0]).exists()
 
 
+_failed: dict[str, Unreachable] = {}  # what could not be had is not asked for again by the same process
+
+
 def fetch(path: str, cache: Path) -> Path:
     """The data set as a Parquet file in the cache. Raises Unreachable."""
+    if path in _failed:
+        raise _failed[path]
+    try:
+        return _fetched(path, cache)
+    except Unreachable as error:
+        _failed[path] = error
+        raise
+
+
+def _fetched(path: str, cache: Path) -> Path:
     found = NAME.fullmatch(path)
     if found is None:
         raise Unreachable("not the name of a data set", "write owner/name")
