@@ -7,18 +7,18 @@ was done, never with what was found.
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO
 
 import orjson
 
 from ftc.spec.counting.batches import answers_of, asked_key, content_key, prompt_of
 from ftc.spec.diagnostics import Diagnostic, Severity, errors
-from ftc.spec.files import write_whole
 from ftc.spec.model import Source
 from ftc.spec.personal import Hit, candidates, personal_data, secret_signs, secrets
 from ftc.spec.read import Reading, read
@@ -58,44 +58,61 @@ def fix(
 ) -> CleanReport:
     """Write the cleaned rows of `source` to `out` as JSONL, and `out` + `.report.jsonl` beside it.
 
-    Nothing is written where the source cannot be read, which the findings then say. Raises OSError, and ValueError
-    where `out` is one of the files that are read.
+    Nothing is written where no row can be used, which the findings then say. Raises OSError, and ValueError where
+    `out` is one of the files that are read.
     """
     reading = read(source, folder, role)
     report = out.with_name(out.name + ".report.jsonl")
     if any(file.path.resolve() in (out.resolve(), report.resolve()) for file in reading.files):
         raise ValueError(f"{out} is read from: write the copy to another file")
     reading.reports.keep_all = True
-    touched: list[Touched] = []
-    written: list[bytes] = []
-    changed = 0
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part, part_report = (each.with_name(f".{each.name}.{os.getpid()}.part") for each in (out, report))
+    counts: Counter[str] = Counter()
+    try:
+        with part.open("wb") as rows, part_report.open("wb") as log:
+            _copy(reading, region, rows, log, counts)
+        if counts["written"]:
+            part.replace(out)
+            part_report.replace(report)
+    finally:
+        part.unlink(missing_ok=True)
+        part_report.unlink(missing_ok=True)
+    return CleanReport(
+        out=str(out) if counts["written"] else "",
+        report=str(report) if counts["written"] else "",
+        rows_read=reading.rows_read,
+        rows_written=counts["written"],
+        rows_left_out=reading.rows_reported + counts["repeated"],
+        rows_changed=counts["changed"],
+        actions={code: times for code, times in sorted(counts.items()) if code.startswith("D")},
+        findings=tuple(_remaining(reading) if counts["written"] else reading.findings),
+    )
+
+
+def _copy(reading: Reading, region: str | None, rows: BinaryIO, log: BinaryIO, counts: Counter[str]) -> None:
+    """Write the rows and what was done to them."""
+
+    def tell(touched: Touched) -> None:
+        counts[touched.code] += 1
+        log.write(orjson.dumps(touched, option=orjson.OPT_APPEND_NEWLINE))
+
     seen: dict[int, str] = {}
     for row in reading.rows:
         key = _key(row)
         if key in seen:
-            touched.append(Touched(place=row.place, action="left out", code="D301", what=f"repeats {seen[key]}"))
+            counts["repeated"] += 1
+            tell(Touched(place=row.place, action="left out", code="D301", what=f"repeats {seen[key]}"))
             continue
         seen[key] = row.place
         clean, done = _cleaned(row, region)
-        touched += done
-        changed += bool(done)
-        written.append(orjson.dumps(_record(clean, reading), option=orjson.OPT_APPEND_NEWLINE))
-    touched += _left_out(reading)
-    repeated = sum(each.code == "D301" for each in touched)
-    done_well = bool(reading.recognised and written)
-    if done_well:
-        write_whole(out, b"".join(written))
-        write_whole(report, b"".join(orjson.dumps(each, option=orjson.OPT_APPEND_NEWLINE) for each in touched))
-    return CleanReport(
-        out=str(out) if done_well else "",
-        report=str(report) if done_well else "",
-        rows_read=reading.rows_read,
-        rows_written=len(written) if done_well else 0,
-        rows_left_out=reading.rows_reported + repeated,
-        rows_changed=changed,
-        actions=dict(sorted(Counter(each.code for each in touched).items())),
-        findings=tuple(reading.findings if not done_well else _remaining(reading)),
-    )
+        for touched in done:
+            tell(touched)
+        counts["changed"] += bool(done)
+        counts["written"] += 1
+        rows.write(orjson.dumps(_record(clean, reading), option=orjson.OPT_APPEND_NEWLINE))
+    for touched in _left_out(reading):
+        tell(touched)
 
 
 def _remaining(reading: Reading) -> list[Diagnostic]:
@@ -199,22 +216,21 @@ def _replaced(text: str, hits: Sequence[Hit]) -> str:
 
 
 def _record(row: Row, reading: Reading) -> dict[str, Any]:
-    """The row in a form that is recognised by itself when it is read again."""
-    record = _parts(row)
+    """The row in a form that is recognised by itself when it is read again; the same form for all rows of a file."""
+    record = _parts(row, reading.format == "chat" or "system" in reading.columns or "history" in reading.columns)
     if row.group is not None and "group" in reading.columns:
         record["group"] = row.group
     return record
 
 
-def _parts(row: Row) -> dict[str, Any]:
+def _parts(row: Row, as_turns: bool) -> dict[str, Any]:
     match row:
-        case Demonstration() if row.label is not None and len(row.messages) == 2:
-            return {"text": row.messages[0].content, "label": row.label}
-        case Demonstration() if len(row.messages) == 2 and row.tools is None:
-            return {"prompt": row.messages[0].content, "completion": row.completion.content}
-        case Demonstration():
+        case Demonstration() if as_turns:
             found: dict[str, Any] = {"messages": _said(row.messages)}
             return found | ({"tools": row.tools} if row.tools is not None else {})
+        case Demonstration():
+            answer = {"completion": row.completion.content} if row.label is None else {"label": row.label}
+            return {"prompt" if row.label is None else "text": _asked(row.prompt), **answer}
         case Pair():
             return {"prompt": _asked(row.prompt), "chosen": row.chosen, "rejected": row.rejected}
         case Thumb():
@@ -223,11 +239,10 @@ def _parts(row: Row) -> dict[str, Any]:
             return {"prompt": _asked(row.prompt), "ranked_answers": list(row.answers)}
         case Prompt():
             checks = {"answer": row.answer, "tests": row.tests}
-            return {
-                "prompt": _asked(row.prompt),
-                **{name: value for name, value in checks.items() if value is not None},
-            }
-    return {"text": cast(Document, row).text}
+            given = {name: value for name, value in checks.items() if value is not None}
+            return {"prompt": _asked(row.prompt), **given}
+        case Document():
+            return {"text": row.text}
 
 
 def _asked(prompt: Sequence[Message]) -> str | list[dict[str, str]]:
