@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ftc.compiler.targets import read_options, render
+from ftc.engines import rendered, run_on
 from tests.plans import hardware, plan_for
 
 HERE = Path(__file__).parent / "slurm"
@@ -100,6 +101,24 @@ def test_every_node_runs_ftc_and_is_told_where_they_meet(call: Call, tmp_path: P
     for rank in (0, 1):
         (line,) = (tmp_path / f"trace.{rank}").read_text().splitlines()
         assert line == f"node {rank} of 2 at 127.0.0.1:{port}: run ftc.plan.json --out runs"
+
+
+@pytest.mark.parametrize(("code", "expected"), [("0", 0), ("4", 4)])
+def test_ftc_submits_and_follows_to_the_end(
+    cluster: dict[str, str], call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, expected: int
+) -> None:
+    for name in ("PATH", "SLURM_CONF"):
+        monkeypatch.setenv(name, cluster[name])
+    (tmp_path / "quick").write_text(code)
+    plan = plan_for(hardware=hardware(nodes=2, kind="cpu"))
+    path = tmp_path / "ftc.plan.json"
+    path.write_bytes(plan.to_bytes())
+    result = rendered(plan, path, "slurm", [f"setup=PATH={tmp_path}/bin:$PATH", "grace_seconds=20"])
+    seen: list[str] = []
+    assert run_on(result, path, say=seen.append, on_job=lambda job: seen.append(job.state)) == expected
+    assert seen[0] == "waiting"
+    assert seen[-1] == ("done" if expected == 0 else "failed")
+    assert "run ftc.plan.json --out runs" in (tmp_path / "trace.1").read_text()
 
 
 @pytest.mark.parametrize("code", [1, 3])
