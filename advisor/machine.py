@@ -21,9 +21,9 @@ from ftc.spec.diagnostics import Diagnostic
 from ftc.spec.model import Hardware
 
 _GIB = 2**30
-# fp32 FLOP/s of one core in large matrix products, as measured with torch 2.13 on an AMD EPYC (Zen 5) core with AVX-512
-# at 2.6 GHz in November 2026, and half of that for a core with AVX2 only (half the vector width).
-_TFLOPS_A_CORE = {"avx512f": 0.11, "avx2": 0.055, "": 0.025}
+# fp32 FLOP/s of one core in large matrix products: measured with torch 2.13 on one core of an AMD EPYC (Zen 5, AVX-512)
+# in November 2026; half of that for a core with AVX2 only, which has half the vector width.
+_TFLOPS_A_CORE = {"avx512f": 0.095, "avx2": 0.048, "": 0.02}
 _CPU_GB_S = 20.0  # two channels of DDR4-3200 deliver about half of their 51 GB/s to one process
 
 

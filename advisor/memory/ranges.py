@@ -6,6 +6,7 @@ regime lie inside (`python -m benchmarks.estimates` counts them).
 
 from __future__ import annotations
 
+from ftc.advisor.calibration import correction
 from ftc.advisor.memory.flow import shards_weights
 from ftc.advisor.memory.peak import Peak, peak_of
 from ftc.advisor.memory.static import state_bytes, trained, weights
@@ -31,9 +32,14 @@ def memory(setup: Setup, device: Device) -> MemoryEstimate:
     low, high = _widths(setup, peak)
     reserved = peak.allocated if device.kind == "cpu" else peak.reserved
     added = _context(setup, device)
+    factor, width, corrected = correction(device, setup, "device_gib")
     breakdown = {name: peak.parts.get(name, 0.0) / GIB for name in _COMPONENTS}
     breakdown["overhead"] += (reserved - peak.allocated + added) / GIB
-    on_device = _range(reserved + added, low, high + 0.2 * added)
+    total = (reserved + added) * factor
+    if width:
+        on_device = _range(total, total * (1 - 1 / width), total * (width - 1), corrected)
+    else:
+        on_device = _range(total, low, high + 0.2 * added)
     return MemoryEstimate(
         allocated=_range(peak.allocated, low, high),
         reserved=_range(reserved, low, high),
@@ -57,10 +63,14 @@ def _widths(setup: Setup, peak: Peak) -> tuple[float, float]:
     return low + 0.03 * moving, high
 
 
-def _range(likely: float, low: float, high: float) -> Estimate:
+def _range(likely: float, low: float, high: float, corrected: str = "") -> Estimate:
     """`likely` bytes, less `low` and more `high`, in GiB."""
     return Estimate(
-        low=max(0.0, likely - low) / GIB, likely=likely / GIB, high=(likely + high) / GIB, unit="GiB", source=SOURCE
+        low=max(0.0, likely - low) / GIB,
+        likely=likely / GIB,
+        high=(likely + high) / GIB,
+        unit="GiB",
+        source=f"{SOURCE}{corrected}",
     )
 
 

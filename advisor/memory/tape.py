@@ -18,7 +18,9 @@ _ROUND = 512  # the smallest block of PyTorch's allocator, c10/cuda/CUDACachingA
 class Tape:
     """Blocks alive, and the history of how they came and went. An event is +block or -block."""
 
-    __slots__ = ("events", "gradients", "holders", "kind", "kinds", "live", "peak", "peak_at", "sizes")
+    __slots__ = (
+        "calls", "events", "gradients", "holders", "kind", "kinds", "live", "peak", "peak_at", "sizes", "written",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.sizes: list[int] = [0]
@@ -28,9 +30,13 @@ class Tape:
         self.gradients: list[Block] = []  # of trained weights, until the optimiser has run
         self.kind = "activations"
         self.live = self.peak = self.peak_at = 0
+        self.calls = 0  # operations that made a block, small ones included
+        self.written = 0.0  # bytes of all blocks together
 
     def new(self, size: float) -> Block:
         """A block of `size` bytes with one holder."""
+        self.calls += 1
+        self.written += size
         if size < _NEGLIGIBLE:
             return 0
         rounded = -(-int(size) // _ROUND) * _ROUND
