@@ -69,9 +69,15 @@ def _paths_exist(value: Mapping[str, Json], context: Context) -> Iterator[Diagno
     for _, key, source in sources(value):
         if "path" in source:
             yield from _path(source["path"], f"{key}.path", context)
-    base = value.get("model", {}).get("base", "")
+    base = _base(value)
     if base.startswith(("./", "../", "/", "~", ".\\")) or base.endswith("/"):
         yield from _path(base, "model.base", context)
+
+
+def _base(value: Mapping[str, Json]) -> str:
+    """The model as written; `auto` where it is no text, which the schema complains about."""
+    base = value.get("model", {}).get("base", "auto")
+    return base if isinstance(base, str) else "auto"
 
 
 def _path(path: str, key: str, context: Context) -> Iterator[Diagnostic]:
@@ -261,7 +267,7 @@ def _success_can_be_measured(value: Mapping[str, Json], _: Context) -> Iterator[
 
 def _model_is_one(value: Mapping[str, Json], _: Context) -> Iterator[Diagnostic]:
     model = value.get("model", {})
-    base = model.get("base", "auto")
+    base = _base(value)
     if base.startswith("builtin:") and base != "builtin:tiny":
         message = f'model.base: no built-in model "{short(base)}"; did you mean "builtin:tiny"?'
         yield Diagnostic(code="S111", message=message, fix="base: builtin:tiny", key="model.base")
