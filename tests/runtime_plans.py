@@ -46,16 +46,24 @@ def write_plan(
     held_out: int = 60,
     train: Mapping[str, Any] | None = None,
     evaluate: Mapping[str, Any] | None = None,
+    scored: bool = True,
     **head: Any,
 ) -> Path:
-    """Data and `ftc.plan.json` in `folder`; `train` and `evaluate` change arguments, `head` fields of the plan."""
+    """Data and `ftc.plan.json` in `folder`; `train` and `evaluate` change arguments, `head` fields of the plan.
+
+    `scored=False` leaves baseline and evaluation out, for tests of what happens to the training.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     write_rows(folder / "train.csv", rows, seed=1)
     write_rows(folder / "test.csv", held_out, seed=2)
     plan = plan_for(
         method,
         name="desks",
-        stages=_stages(method, rows, held_out, dict(train or {}), dict(evaluate or {})),
+        stages=tuple(
+            stage
+            for stage in _stages(method, rows, held_out, dict(train or {}), dict(evaluate or {}))
+            if scored or stage.kind not in ("baseline", "evaluate")
+        ),
         hashes={"spec": "5" * 64, "catalogue": "c" * 64, **_hashes(folder)},
         model={
             "base": "builtin:tiny",
