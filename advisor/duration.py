@@ -25,7 +25,7 @@ _ROWS_AT_ONCE = 16  # rows that are answered together when a model is evaluated
 
 # How far a run's training time lies from the estimate, nine times in ten, by what the step waits for.
 _WIDTH = {"compute": 1.45, "memory": 1.5, "communication": 1.6}
-_CPU_WIDTH = 1.8  # clocks, threads and neighbours of a CPU vary more than a GPU
+_CPU_WIDTH = 2.0  # clocks, threads and neighbours of a CPU vary more than those of a GPU
 
 
 def duration(setup: Setup, device: Device, workload: Workload) -> TimeEstimate:

@@ -35,6 +35,9 @@ _NETWORK_GB_S = 12.5  # between nodes, one direction: 100 Gbit/s, the least of c
 _NOT_HIDDEN = 0.4  # share of the shorter of arithmetic and gathering that does not overlap
 _SLOW_16_BIT = 5.0  # bf16 and fp16 arithmetic on a CPU without AMX, against fp32; measured with torch 2.13
 _CPU_HALF_WIDTH = 110.0  # hidden size at which a CPU's products reach half of their best rate; measured likewise
+_CPU_CALL_S = 40e-6  # one operation on a CPU, waiting for its threads included
+_CPU_STEP_S = 0.02  # what the trainer does between two steps: batches, schedules, logging
+_CPU_THREADS = 0.8  # share of a second core's speed that a second thread brings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +69,8 @@ def step_seconds(setup: Setup, device: Device, length: float) -> Step:
     written = (work.step_written + passes * work.forward_written) * shrink
     calls = (work.step_calls + passes * work.forward_calls) * _CALL_S
     if device.kind == "cpu":
-        micro = compute + calls
-        total = setup.grad_accum * micro + _update(setup, device)
+        calls *= _CPU_CALL_S / _CALL_S
+        total = setup.grad_accum * (compute + calls) + _update(setup, device) + _CPU_STEP_S
         return Step(compute=setup.grad_accum * compute, memory=0.0, calls=calls, communication=0.0, total=total)
     streamed = _READS * written / (device.bandwidth_gb_s * 1e9 * _BANDWIDTH)
     gather, reduce = _collectives(setup, device)
@@ -170,7 +173,7 @@ def _rate(setup: Setup, device: Device) -> float:
     if device.kind == "cpu":
         width = setup.architecture.hidden_size
         slow = 1.0 if setup.compute == "fp32" else _SLOW_16_BIT
-        return (device.fp32_tflops or 0.05) * 1e12 * width / (width + _CPU_HALF_WIDTH) / slow
+        return (device.fp32_tflops or 0.05) * 1e12 * _CPU_THREADS * width / (width + _CPU_HALF_WIDTH) / slow
     rates = {"bf16": device.bf16_tflops, "fp16": device.fp16_tflops, "fp32": None}
     dense = rates[setup.compute]
     if dense is None:
