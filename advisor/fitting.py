@@ -178,7 +178,8 @@ def _has_room(sheet: Sheet, setup: Setup, need: MemoryEstimate) -> bool:
     """True where the device has room at worst, and the host as well for what waits there."""
     host = sheet.machine.host_memory_gib
     waits = setup.offload == "none" or (host is not None and need.host.high <= host)
-    return waits and need.fits(usable_gib(sheet.machine))
+    room = usable_gib(sheet.machine)
+    return waits and need.fits(room) and bound_gib(setup) <= room
 
 
 def first_values(sheet: Sheet) -> Sheet:
