@@ -29,13 +29,13 @@ class Annotate(Screen[int]):
     """Shows one row at a time. With `sampling`, rows arrive while the person already judges."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "better(1)", "1 is better"),
-        Binding("2", "better(2)", "2 is better"),
+        Binding("1", "better(1)", "Left"),
+        Binding("2", "better(2)", "Right"),
         *(Binding(str(number), f"better({number})", show=False) for number in range(3, MOST_ANSWERS + 1)),
         Binding("t", "judge('tie')", "Tie"),
         Binding("b", "judge('bad')", "Both bad"),
         Binding("s", "judge('skip')", "Skip"),
-        Binding("e", "edit", "Write a better one"),
+        Binding("e", "edit", "Edit"),
         Binding("u,ctrl+z", "undo", "Undo"),
         Binding("down,j", "scroll_all(3)", "Scroll", show=False),
         Binding("up,k", "scroll_all(-3)", show=False),

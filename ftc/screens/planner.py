@@ -7,7 +7,6 @@ nothing ever waits.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -23,7 +22,7 @@ from textual.widgets import Footer, OptionList, Static
 
 from ftc.screens.figures import DIM, STRONG, WARN, Parts
 from ftc.screens.panels import candidates, data, fields, flips, settings, why
-from ftc.screens.session import Pending, Session, settle, values
+from ftc.screens.session import Pending, Session, looked, settle, settle_at_once, values
 from ftc.screens.widgets.confirm import Confirm
 from ftc.screens.widgets.edit_field import EditField
 from ftc.screens.widgets.item_list import ItemList
@@ -33,6 +32,10 @@ from ftc.screens.widgets.reader import Reader
 from ftc.screens.widgets.region_tabs import RegionTabs
 from ftc.screens.widgets.verdict_bar import VerdictBar
 from ftc.spec.diagnostics import Diagnostic, Refused
+
+# After a change, ahead of working out what else there is: a thread cannot be called back, and while a slider moves the
+# next decision would have to share the processor with the one before. Two key presses in a row are 30 to 100 ms apart.
+QUIET_SECONDS = 0.15
 
 REGIONS = (("spec-region", "Spec"), ("why-region", "Why"), ("ways-region", "Candidates"))
 FIRST_LIST = {"spec-region": "fields", "why-region": "why", "ways-region": "candidates"}
@@ -75,7 +78,6 @@ class Planner(Screen[int]):
         self._was: Mapping[str, Any] | None = None  # the spec's values before the last change
         self._knob_place = 0
         self._knob_focus: Widget | None = None
-        self._milliseconds = 0.0
 
     def compose(self) -> ComposeResult:
         yield Static(id="title")
@@ -105,8 +107,8 @@ class Planner(Screen[int]):
 
     # --- showing --------------------------------------------------------------------------------------------------
 
-    def _draw(self) -> None:
-        """Everything, from the session as it stands."""
+    def _draw(self, *, whole: bool = True) -> None:
+        """Everything, from the session as it stands; without `whole`, what needs no deciding again."""
         self._draw_title()
         self._draw_verdict()
         session, advice = self.session, self.session.advice
@@ -120,6 +122,10 @@ class Planner(Screen[int]):
         self._list("data").show(lambda width: data.items(profile, diagnostics, width))
         self._list("why").show(lambda width: why.items(verdict, path, width, expanded=expanded))
         self._list("settings").show(lambda width: settings.items(verdict, choices, width))
+        for name in ("candidates", "flips"):
+            self._list(name).set_class(not whole, "-behind")
+        if not whole:
+            return
         self._list("candidates").show(lambda width: candidates.items(verdict, price, width))
         self._list("flips").show(lambda width: flips.items(verdict, width))
 
@@ -131,8 +137,6 @@ class Planner(Screen[int]):
             parts.append((f"  * {unsaved} unsaved", WARN))
         if self.state:
             parts.append((f"  … {self.state}", WARN))
-        elif self._milliseconds:
-            parts.append((f"  advised in {self._milliseconds:.0f} ms", DIM))
         self.query_one("#title", Static).update(Content.assemble(*parts))
 
     def _draw_verdict(self) -> None:
@@ -181,16 +185,21 @@ class Planner(Screen[int]):
     @work(exclusive=True, group="advice")
     async def _advise(self, pending: Pending | None) -> None:
         """Settle in a thread. A newer change takes the place of this one; its result is then dropped."""
-        start = time.perf_counter()
         if pending is not None and pending.facts is None:
             self.state = "reading the data"
         try:
             waiting = await asyncio.to_thread(self.session.start) if pending is None else pending
+            waiting = await asyncio.to_thread(looked, waiting)
+            quick = await asyncio.to_thread(settle_at_once, waiting)
+            if self.session.preview(quick):
+                self.state = "working out what else there is"
+                self._draw(whole=False)
+            if pending is not None:
+                await asyncio.sleep(QUIET_SECONDS)
             advice = await asyncio.to_thread(settle, waiting)
         except Refused as refused:
             self._give_up(pending, refused)
             return
-        self._milliseconds = (time.perf_counter() - start) * 1000
         self.state = ""
         if self.session.accept(advice):
             self.query_one(KnobBar).follow(advice.verdict)
@@ -206,11 +215,11 @@ class Planner(Screen[int]):
         self.session.take_back(pending)
         self._now = values(self.session.text)
         self._draw()
-        self._complain(refused.diagnostics)
+        self._complain("not taken", refused.diagnostics)
 
-    def _complain(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+    def _complain(self, title: str, diagnostics: tuple[Diagnostic, ...]) -> None:
         said = [f"{each.code} {each.message}" + (f"; {each.fix}" if each.fix else "") for each in diagnostics]
-        self.notify("\n".join(said[:3]), title="not taken", severity="error", markup=False)
+        self.notify("\n".join(said[:3]), title=title, severity="error", markup=False)
 
     def change(self, changes: Mapping[str, Any]) -> str:
         """Make a change of the spec; what is wrong with it, or nothing."""
@@ -396,10 +405,13 @@ class Planner(Screen[int]):
     def _approve(self, *, run: bool) -> None:
         from ftc.screens.approval import approval
 
+        if not self.session.whole:
+            self.notify("one moment: the advice is still being worked out")
+            return
         try:
             asked = approval(self.session, run=run)
         except Refused as refused:
-            self._complain(refused.diagnostics)
+            self._complain("no plan", refused.diagnostics)
             return
         if asked.said:
             yes = "Write and run" if run and asked.writes else "Run" if run else "Write"
@@ -432,7 +444,7 @@ class Planner(Screen[int]):
         try:
             self.app.push_screen(Reader("Plan on disk → plan as it stands", comparison(self.session)))
         except Refused as refused:
-            self._complain(refused.diagnostics)
+            self._complain("no plan", refused.diagnostics)
 
     def action_quit(self) -> None:
         """Leave; asks where a change would be lost."""

@@ -7,8 +7,9 @@ written to disk but by `save` and `approve`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from ftc.api import PLAN_FILE, Advice, compile_advice, load
 from ftc.spec.diagnostics import Diagnostic, Refused, errors
 
 if TYPE_CHECKING:
-    from ftc.advisor.values import Facts
+    from ftc.advisor.values import Facts, Verdict
     from ftc.compiler.plan import Plan
     from ftc.spec.load import Loaded
     from ftc.spec.model import Spec
@@ -39,14 +40,30 @@ class Pending:
 
 
 def settle(pending: Pending) -> Advice:
-    """The advice on a sound spec; reads the data first where that is needed. Raises Refused."""
+    """The whole advice on a sound spec; reads the data first where that is needed. Raises Refused."""
     from ftc.advisor.decide import decide
 
-    waiting = pending if pending.facts is not None else observed(pending.loaded)
-    if waiting.facts is None:
-        raise Refused(waiting.diagnostics)
-    verdict = decide(waiting.facts)
-    return Advice(loaded=pending.loaded, facts=waiting.facts, verdict=verdict, diagnostics=waiting.diagnostics)
+    return _decided(looked(pending), decide)
+
+
+def settle_at_once(pending: Pending) -> Advice:
+    """The decision alone, a few milliseconds where the facts are known: what lost and what would change it is left to
+    `settle`."""
+    from ftc.advisor.decide import decide_at_once
+
+    return _decided(looked(pending), decide_at_once)
+
+
+def looked(pending: Pending) -> Pending:
+    """The same with its facts. Raises Refused."""
+    return pending if pending.facts is not None else observed(pending.loaded)
+
+
+def _decided(pending: Pending, decide: Callable[[Facts], Verdict]) -> Advice:
+    if pending.facts is None:
+        raise Refused(pending.diagnostics)
+    verdict = decide(pending.facts)
+    return Advice(loaded=pending.loaded, facts=pending.facts, verdict=verdict, diagnostics=pending.diagnostics)
 
 
 def observed(loaded: Loaded, before: Advice | None = None) -> Pending:
@@ -125,7 +142,7 @@ class Session:
         """True where a step was taken back."""
         return self._at + 1 < len(self._steps)
 
-    def saved_values(self) -> dict[str, Any]:
+    def saved_values(self) -> Mapping[str, Any]:
         """Every value on disk, by dotted key."""
         return values(self._saved)
 
@@ -191,16 +208,28 @@ class Session:
         """The advice on that text, where it was settled before."""
         return self._settled.get(pending.digest)
 
+    def preview(self, advice: Advice) -> bool:
+        """Take a decision whose surroundings are still being worked out. False where the text has moved on."""
+        if advice.loaded.text != self.text:
+            return False
+        self._compare(advice)
+        return True
+
     def accept(self, advice: Advice) -> bool:
-        """Take the advice that a worker settled. False where the text has moved on meanwhile."""
+        """Take the whole advice that a worker settled. False where the text has moved on meanwhile."""
         self._settled[advice.loaded.digest] = advice
         while len(self._settled) > REMEMBERED:
             self._settled.pop(next(iter(self._settled)))
         if advice.loaded.text != self.text:
             return False
-        if self.advice is None or self.advice.loaded.digest != advice.loaded.digest:
-            self.before, self.advice = self._held or self.advice, advice
+        self._compare(advice)
         return True
+
+    def _compare(self, advice: Advice) -> None:
+        """From now on this is the advice, and what stood for another text is what it is compared with."""
+        if self.advice is not None and self.advice.loaded.digest != advice.loaded.digest:
+            self.before = self._held or self._settled.get(self.advice.loaded.digest, self.advice)
+        self.advice = advice
 
     def take_back(self, pending: Pending) -> None:
         """Forget a step whose advice was refused: data that could not be read."""
@@ -235,10 +264,15 @@ class Session:
     # --- results ------------------------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
-        """The plan for the advice as it stands. Raises Refused where there is nothing to run."""
-        if self.advice is None:
-            raise Refused([])
+        """The plan for the advice as it stands, which has to be whole. Raises Refused where there is nothing to run."""
+        if self.advice is None or not self.whole:
+            raise Refused([Diagnostic(code="S101", message=f"the advice on {self.path} is still being worked out")])
         return compile_advice(self.advice)
+
+    @property
+    def whole(self) -> bool:
+        """True where everything about the text as it stands has been worked out."""
+        return self.advice is not None and self.advice.loaded.digest in self._settled
 
     @property
     def plan_path(self) -> Path:
@@ -289,7 +323,8 @@ def _let_go_with(changes: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str
 # --- values by dotted key -----------------------------------------------------------------------------------------
 
 
-def values(text: str) -> dict[str, Any]:
+@lru_cache(maxsize=32)
+def values(text: str) -> Mapping[str, Any]:
     """Every value that a spec's text sets, by dotted key, in the order of the file; lists of words as one value."""
     from ftc.spec.language import read
     from ftc.spec.yaml_tree import Unreadable, read_tree

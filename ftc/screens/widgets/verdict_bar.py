@@ -23,13 +23,13 @@ class VerdictBar(Static):
             self.update(lines([(state or "no advice yet", STRONG)]))
             return
         third: Parts = [(f"… {state}", WARN)] if state else _moved(advice, before) or _said(advice, width)
-        self.update(lines(_first(advice, width), _second(advice, width), third))
+        sure = "" if state else f"confidence {advice.verdict.confidence}"
+        self.update(lines(_first(advice, width, sure), _second(advice, width), third))
 
 
-def _first(advice: Advice, width: int) -> Parts:
+def _first(advice: Advice, width: int, confidence: str) -> Parts:
     verdict, chosen = advice.verdict, advice.verdict.chosen
     style = f"bold {GOOD if chosen else BAD if verdict.method == 'infeasible' else WARN}"
-    confidence = f"confidence {verdict.confidence}"
     parts: Parts = [(f" {verdict.method} ", f"{style} reverse"), ("  ", "")]
     room = width - len(verdict.method) - 6 - len(confidence)
     if chosen is None:
