@@ -62,10 +62,12 @@ def unknown_gpu(name: str) -> Diagnostic:
     from rapidfuzz import process  # 20 ms, only for a message
     from rapidfuzz.distance import OSA, JaroWinkler  # OSA counts two swapped digits as one slip
 
-    spelled = {card.device.name: card.names[0] for card in _cards()}
-    ranked = process.extract(_plain(name)[0], spelled, scorer=OSA.normalized_similarity, limit=8, score_cutoff=0.5)
-    ranked.sort(key=lambda hit: (-hit[1], -JaroWinkler.similarity(_plain(name)[0], hit[0])))
-    near = [spoken.lower().replace(" ", "-") for _, _, spoken in ranked[:3]]
+    plain = _plain(name)[0]
+    spelled = {f"{card.device.name}|{each}": each for card in _cards() for each in card.names}
+    ranked = process.extract(plain, spelled, scorer=OSA.normalized_similarity, limit=12, score_cutoff=0.5)
+    ranked.sort(key=lambda hit: (-hit[1], -JaroWinkler.similarity(plain, hit[0])))
+    found = dict.fromkeys(key.split("|")[0] for _, _, key in ranked)
+    near = [spoken.lower().replace(" ", "-") for spoken in found][:3]
     say = f"; nearest: {', '.join(near)}" if near else ""
     return Diagnostic(
         code="S110",
