@@ -1,9 +1,12 @@
 """The model of PyTorch's caching allocator: known sequences, known reservations."""
 
+from itertools import pairwise
+
 import pytest
-from ftc.runtime.trace.allocator import CachingAllocator, OutOfMemoryError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ftc.runtime.trace.allocator import CachingAllocator, OutOfMemoryError
 
 KIB, MIB = 2**10, 2**20
 
@@ -124,7 +127,7 @@ def test_blocks_never_overlap_and_nothing_is_lost(requests: list[tuple[int, int]
         if victim < len(live) // 2:
             allocator.free(live.pop(victim))
         spans = sorted((b.address, b.address + b.size) for b in allocator._used.values())
-        assert all(end <= start for (_, end), (start, _) in zip(spans, spans[1:], strict=False))
+        assert all(end <= start for (_, end), (start, _) in pairwise(spans))
         assert allocator.allocated == sum(end - start for start, end in spans) <= allocator.reserved
     for number in live:
         allocator.free(number)

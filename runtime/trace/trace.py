@@ -79,7 +79,6 @@ def trace(request: Request) -> dict[str, Any]:
 
 def record(request: Request, config: Any) -> tuple[list[Segment], Built]:
     """Forward and backward of one micro-batch of the model that `config` describes."""
-    widened = twins.widen_like_cuda() if request.uses_autocast else None
     step.register_flash()
     head = twins.triton_head() if request.loss == "chunked" else None
     tracker = Tracker()
@@ -88,6 +87,7 @@ def record(request: Request, config: Any) -> tuple[list[Segment], Built]:
     tracker.workspace(_workspace(request))
     with warnings.catch_warnings(), _no_cycles():
         warnings.simplefilter("ignore")
+        widened = twins.widen_like_cuda() if request.uses_autocast else None
         built = assemble(request, config)
         with FakeTensorMode(allow_non_fake_inputs=True):
             loading.load(request, built, tracker)
