@@ -29,6 +29,11 @@ class Field:
         return [text.strip() for value in self.values if (text := as_text(value, "; ")) and text.strip()]
 
     @property
+    def elements(self) -> list[Json]:
+        """What stands in the lists among the values."""
+        return [each for value in self.values if isinstance(value, list) for each in value]
+
+    @property
     def is_text(self) -> bool:
         """True where it can be put into a prompt or learned as an answer."""
         return self.kind in ("text", "texts", "number", "bool", "object")

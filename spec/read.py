@@ -104,8 +104,10 @@ def read(source: Source, folder: Path, role: str) -> Reading:
     found = _recognition(reading, sample)
     if found is None:
         return reading
-    reading.format, reading.columns, reading.evidence = found.format, found.columns, found.evidence
-    _say(reading, found)
+    reading.format, reading.columns = found.format, found.columns
+    if not _say(reading, found):
+        return reading
+    reading.evidence = found.evidence
     reading.rows = _rows(reading, chain(sample, placed))
     return reading
 
@@ -155,18 +157,19 @@ def _plain_text(reading: Reading) -> Recognition | None:
     return Recognition(format="text", columns={"text": "text"}, evidence=files)
 
 
-def _say(reading: Reading, found: Recognition) -> None:
-    """What was recognised, and what to write for another reading."""
+def _say(reading: Reading, found: Recognition) -> bool:
+    """What was recognised, and what to write for another reading. False where it cannot be used for this role."""
     belongs = PLACES.get(found.format, "demonstrations")
     if reading.role == "demonstrations" and belongs != "demonstrations":
         why = f"these are {found.format} rows ({found.evidence}), not demonstrations"
         reading.add("D114", why, Severity.ERROR, f"{belongs}: {{path: {reading.source.path}}}")
-        return
+        return False
     why = f"{reading.source.path}: {found.format} ({found.evidence})"
     if found.others:
         reading.add("D111", f"{why}; another reading is possible", Severity.WARNING, "\n".join(found.others))
     else:
         reading.add("D110", why, Severity.NOTE)
+    return True
 
 
 def _rows(reading: Reading, placed: Iterator[_Placed]) -> Iterator[Row]:

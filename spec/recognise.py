@@ -235,7 +235,7 @@ def _nested(fields: Mapping[str, Field], prefix: str, depth: int) -> dict[str, s
     for name, each in fields.items():
         if each.kind != "objects" or not depth:
             continue
-        inside = fields_of([value for values in each.values for value in values][:SAMPLE])
+        inside = fields_of(each.elements[:SAMPLE])
         found = supervised(Fields(inside))
         if found:
             return {role: f"{prefix}{name}[].{path}" for role, path in found.columns.items()}
@@ -252,5 +252,5 @@ def _beside(fields: Mapping[str, Field], prompt: str) -> list[str]:
         for name, each in fields.items()
         if each.kind == "objects" and not prompt.startswith(f"{name}[]")
         for text in ("text", "content", "context")
-        if text in fields_of([value for values in each.values for value in values])
+        if text in fields_of(each.elements)
     ]

@@ -1,7 +1,7 @@
 """JSON in all the ways in which people keep rows: lines, an array, an object by id, an object of columns, one a row.
 
-Streams: no more than one record is held. A broken line costs that line; a broken array or object cannot be read on
-from there, and says so.
+Streams: no more than one record is held. Where everything stands on the first line, rows are counted instead of lines.
+A broken line costs that line; a broken array or object cannot be read on from there, and says so.
 """
 
 from __future__ import annotations
@@ -131,9 +131,9 @@ def _object(scanner: _Scanner) -> Items:
 
 def _by_id(scanner: _Scanner, line: int) -> Items:
     """The members after the first one, when each is a row under its id."""
-    yield line, scanner.value()[1]
-    for line, _ in scanner.members(opened=True):
-        yield line, scanner.value()[1]
+    yield max(line, 2), scanner.value()[1]
+    for count, (line, _) in enumerate(scanner.members(opened=True), 3):
+        yield (line if line > 1 else count), scanner.value()[1]
 
 
 def _is_pandas_column(value: dict[str, Json]) -> bool:
@@ -235,8 +235,11 @@ class _Scanner:
         if self.peek() == "]":
             self._take("]")
             return
+        count = 0
         while True:
-            yield self.value()
+            count += 1
+            line, value = self.value()
+            yield (line if line > 1 else count), value
             if self._take(",]") == "]":
                 return
 

@@ -96,14 +96,14 @@ def as_utf8(stream: BinaryIO, encoding: Encoding) -> BinaryIO:
 
 
 class _Translated(io.RawIOBase):
-    """UTF-16 in, UTF-8 out. Halves of a surrogate pair come out as bytes that are no UTF-8, to be reported there."""
+    """UTF-16 in, UTF-8 out. What cannot be decoded becomes the sign for that, which the lint finds."""
 
     def __init__(self, stream: BinaryIO) -> None:
-        self._text = io.TextIOWrapper(stream, encoding="utf-16", errors="surrogatepass", newline="")
+        self._text = io.TextIOWrapper(stream, encoding="utf-16", errors="replace", newline="")
 
     def read(self, size: int = -1) -> bytes:
         """At least one character, unless the end is reached."""
-        return self._text.read(size if size is not None and size >= 0 else -1).encode("utf-8", "surrogatepass")
+        return self._text.read(size if size is not None and size >= 0 else -1).encode("utf-8", "replace")
 
     def close(self) -> None:
         """Close the file below as well."""
