@@ -13,7 +13,7 @@ from ftc.advisor.questions import questions
 from ftc.advisor.rules.choice import Choice
 from ftc.advisor.rules.registry import WARNINGS
 from ftc.advisor.rules.settings_shape import longest
-from ftc.advisor.settings import settings
+from ftc.advisor.settings import settings, unwise
 from ftc.advisor.settle import Settled, nearest, settle
 from ftc.advisor.values import Facts, Finding, Setting, Verdict
 
@@ -24,15 +24,16 @@ def decide(facts: Facts) -> Verdict:
     changes = flips(facts, settled)
     asked = questions(facts, settled)
     sure, because = confidence(facts, settled, asked)
-    notes = warnings(choice_of(facts, settled))
+    values = settings_of(settled)
+    notes = (*warnings(choice_of(facts, settled)), *unwise(values))
     return Verdict(
         method=settled.method,
         adapter=settled.adapter,
         model=settled.model.id if settled.model else facts.spec.model.base,
         chosen=settled.option.candidate if settled.option else None,
-        settings=settings_of(settled),
+        settings=values,
         trace=settled.trace,
-        flags=tuple(sorted({each.flag for each in notes})),
+        flags=tuple(sorted({each.flag for each in notes if each.flag})),
         notes=notes,
         alternatives=losers(facts, settled),
         flips=changes,
@@ -48,15 +49,16 @@ def decide_at_once(facts: Facts) -> Verdict:
     """The decision with its path, settings and warnings, without all that is found by deciding again: what lost, what
     would change it, how sure it is. For a screen that follows a slider; `decide` gives the rest."""
     settled = settle(facts)
-    notes = warnings(choice_of(facts, settled))
+    values = settings_of(settled)
+    notes = (*warnings(choice_of(facts, settled)), *unwise(values))
     return Verdict(
         method=settled.method,
         adapter=settled.adapter,
         model=settled.model.id if settled.model else facts.spec.model.base,
         chosen=settled.option.candidate if settled.option else None,
-        settings=settings_of(settled),
+        settings=values,
         trace=settled.trace,
-        flags=tuple(sorted({each.flag for each in notes})),
+        flags=tuple(sorted({each.flag for each in notes if each.flag})),
         notes=notes,
         alternatives=(),
         flips=(),

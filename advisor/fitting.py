@@ -121,6 +121,17 @@ def least_time(sheet: Sheet, level: int) -> float:
     return min(time.hours.likely for time, _ in _timed(sheet, level))
 
 
+def hopeful_hours(sheet: Sheet) -> float:
+    """Hours of the setup that should be fastest if memory did not matter, less a fifth: few setups are faster."""
+    load = workload(sheet)
+    hours = []
+    for level in {0, levels(sheet) - 1}:
+        setup = next(_setups(sheet, level))
+        fast = _with_batch(sheet, setup, _batches(sheet, setup)[0])
+        hours.append(_duration(fast, sheet.device, load).hours.likely)
+    return 0.8 * min(hours)
+
+
 def _timed(sheet: Sheet, level: int) -> list[tuple[TimeEstimate, Setup]]:
     """Every setup of that level with its time."""
     load = workload(sheet)

@@ -232,7 +232,9 @@ def _of_model(facts: Facts, settled: Settled) -> Iterator[WhatIf]:
         kept = tuple(each for each in facts.spec.constraints if each != "fixed-model")
         changed = what_if.with_model(facts, substitute=True)
         changed = replace(changed, spec=replace(changed.spec, constraints=kept), models=_with_others(facts))
-        yield WhatIf(change="if another model may stand in", key="model.substitute", value=True, facts=changed)
+        yield WhatIf(
+            change="if another model may stand in", key="model.substitute", value=True, facts=changed, stand_ins=3
+        )
 
 
 def _with_others(facts: Facts) -> tuple[Architecture, ...]:

@@ -115,6 +115,5 @@ def _fits(value: Scalar, wanted: type) -> bool:
 def _near(key: str) -> str:
     from rapidfuzz import process  # 20 ms, only for a message
 
-    found = process.extractOne(key, ALLOWED, score_cutoff=60)
-    near = process.extractOne(key, list(ALLOWED), score_cutoff=60) if found is None else found
-    return f"; did you mean {near[2] if isinstance(near[2], str) else near[0]}?" if near else ""
+    found = process.extractOne(key, list(ALLOWED), score_cutoff=60)
+    return f"; did you mean {found[0]}?" if found else ""

@@ -14,7 +14,17 @@ from dataclasses import dataclass, replace
 from ftc.advisor import reading
 from ftc.advisor.ceilings import breached, hours_allowed, unshown, usable_gib
 from ftc.advisor.cost import cost
-from ftc.advisor.fitting import BYTES_4BIT, Fit, first_values, fitting, least_time, levels, quick_fit, tightness
+from ftc.advisor.fitting import (
+    BYTES_4BIT,
+    Fit,
+    first_values,
+    fitting,
+    hopeful_hours,
+    least_time,
+    levels,
+    quick_fit,
+    tightness,
+)
 from ftc.advisor.rules.choice import Shortfall
 from ftc.advisor.rules.labels import useful_epochs
 from ftc.advisor.sheet import Sheet
@@ -88,11 +98,29 @@ def _by_room(
     facts: Facts, method: str, adapter: Adapter, model: Architecture, ordered: Sequence[Machine]
 ) -> list[Machine]:
     """Machines that are likely to have room, in their order, then those that may; without those that never will."""
-    shown = [each for each in ordered if not unshown(method, adapter, model, each)]
-    shares = [tightest(facts, method, adapter, model, machine) for machine in shown]
-    likely = [machine for machine, share in zip(shown, shares, strict=True) if share <= LIKELY_ROOM]
-    maybe = [machine for machine, share in zip(shown, shares, strict=True) if LIKELY_ROOM < share <= NO_ROOM]
+    likely: list[Machine] = []
+    maybe: list[Machine] = []
+    for machine in ordered:
+        if unshown(method, adapter, model, machine):
+            continue
+        sheets = _sheets(facts, method, adapter, model, machine)
+        share = max(tightness(sheet) for sheet in sheets)
+        if share > NO_ROOM or _too_slow(facts, sheets, machine):
+            continue
+        (likely if share <= LIKELY_ROOM else maybe).append(machine)
     return likely + maybe
+
+
+def _too_slow(facts: Facts, sheets: list[Sheet], machine: Machine) -> bool:
+    """True where even the fastest setup that one can hope for breaks a ceiling."""
+    allowed, ceiling = hours_allowed(facts), facts.spec.budget.usd
+    if allowed == float("inf") and ceiling is None:
+        return False
+    hours = sum(hopeful_hours(sheet) for sheet in sheets)
+    if hours > allowed:
+        return True
+    spot = machine.offer.spot_usd_per_hour if machine.offer and _spot(facts) else None
+    return ceiling is not None and hours * (spot or machine.usd_per_hour) > ceiling
 
 
 def tightest(facts: Facts, method: str, adapter: Adapter, model: Architecture, machine: Machine) -> float:

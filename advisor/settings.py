@@ -6,12 +6,12 @@ The main stage of a method has the plain keys (`learning_rate`); every further s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ftc.advisor.fitting import Fit
 from ftc.advisor.rules.registry import SETTINGS
-from ftc.advisor.values import Setting
+from ftc.advisor.values import Finding, Setting
 from ftc.spec.model import Scalar
 
 
@@ -61,3 +61,17 @@ def overridden(rule: Setting | None, key: str, value: Scalar) -> Setting:
 def known_keys() -> Iterable[str]:
     """Every key that `overrides` may hold."""
     return (rule.name for rule in SETTINGS)
+
+
+def unwise(found: Mapping[str, Setting]) -> tuple[Finding, ...]:
+    """A remark for each override that lies outside the range of its rule."""
+    said = []
+    for rule in SETTINGS:
+        setting = found.get(rule.name)
+        if setting is None or not setting.origin.startswith("spec overrides") or isinstance(setting.value, bool | str):
+            continue
+        low, high = setting.low, setting.high
+        if (low is not None and setting.value < low) or (high is not None and setting.value > high):
+            because = f"{rule.name} {setting.value:g} is outside {low or 0:g} to {high or 0:g}; {setting.because}"
+            said.append(Finding(code=rule.code, question=rule.title, answer="", because=because))
+    return tuple(said)

@@ -1,4 +1,4 @@
-"""Facts for the advisor's tests: from a spec as a dict, with the data described and machines that do not depend on here."""
+"""Facts for the advisor's tests: from a spec as a dict, with the data described."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from ftc.advisor.gpus import find_gpu
 from ftc.advisor.machine import cpu
 from ftc.advisor.observe import observe

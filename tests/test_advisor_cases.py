@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+
 from ftc.advisor.decide import decide
 from ftc.advisor.observe import observe
 from ftc.spec.load import load
-
 from tests.advisor_facts import facts_of
 
 CASES = yaml.safe_load((Path(__file__).parent / "data" / "advice_cases.yaml").read_text())

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ftc.advisor.decide import choice_of
 from ftc.advisor.manual import codes, document, explain
 from ftc.advisor.rules.finding import HEADINGS
@@ -16,7 +17,6 @@ from ftc.advisor.rules.registry import RULES, SETTINGS, STEPS, WARNINGS, section
 from ftc.advisor.settle import settle
 from ftc.advisor.tree import RULES as NODES
 from ftc.advisor.tree import TREE, Leaf, mermaid, walk
-
 from tests.advisor_facts import facts_with, on, on_cpu
 
 NO_DATA: dict[str, Any] = {"data": {}}
@@ -257,9 +257,9 @@ def test_settings_cover_what_the_compiler_reads() -> None:
     keys = {rule.name for rule in SETTINGS}
     assert {
         "learning_rate", "scheduler", "warmup_steps", "epochs", "steps", "micro_batch", "gradient_accumulation",
-        "max_length", "packing", "group_by_length", "optimizer", "weight_decay", "max_grad_norm", "neftune_alpha", "dtype",
-        "checkpointing", "attention", "chunked_loss", "loss_on", "lora.rank", "lora.alpha", "lora.dropout", "lora.targets",
-        "lora.rslora", "lora.dora", "lora.dtype", "quantization.type", "quantization.double_quant",
+        "max_length", "packing", "group_by_length", "optimizer", "weight_decay", "max_grad_norm", "neftune_alpha",
+        "dtype", "checkpointing", "attention", "chunked_loss", "loss_on", "lora.rank", "lora.alpha", "lora.dropout",
+        "lora.targets", "lora.rslora", "lora.dora", "lora.dtype", "quantization.type", "quantization.double_quant",
         "quantization.compute_dtype", "logging_steps", "eval_steps", "save_steps", "keep_checkpoints",
         "early_stopping_patience", "seed", "dpo.beta", "kto.beta", "kto.desirable_weight", "kto.undesirable_weight",
         "grpo.group", "grpo.beta", "cpt.replay",
