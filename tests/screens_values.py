@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from ftc.advisor.gpus import find_gpu
 from ftc.advisor.values import (
     Candidate,
@@ -24,7 +26,6 @@ from ftc.screens.app import FtcApp
 from ftc.screens.planner import Planner
 from ftc.screens.session import Pending, Session
 from ftc.spec.estimate import Estimate
-from textual.pilot import Pilot
 
 SPEC = """\
 version: 1
@@ -59,7 +60,9 @@ def span(likely: float, unit: str) -> Estimate:
     return Estimate(low=likely * 0.9, likely=likely, high=likely * 1.15, unit=unit, source="made by hand")
 
 
-def candidate(method: str, adapter: str, gib: float, hours: float, *, why_not: str = "", quality: float = 3.0) -> Candidate:
+def candidate(
+    method: str, adapter: str, gib: float, hours: float, *, why_not: str = "", quality: float = 3.0
+) -> Candidate:
     """One on an RTX 4090."""
     device, _ = find_gpu("rtx-4090", None)
     assert device is not None
@@ -70,7 +73,9 @@ def candidate(method: str, adapter: str, gib: float, hours: float, *, why_not: s
         host=span(6.0, "GiB"),
         breakdown={"weights": gib * 0.7, "adapters": 0.2, "activations": gib * 0.2, "overhead": 0.5},
     )
-    time = TimeEstimate(hours=span(hours, "h"), tokens_per_second_per_gpu=span(3900, "tokens/s"), steps=844, bound="compute")
+    time = TimeEstimate(
+        hours=span(hours, "h"), tokens_per_second_per_gpu=span(3900, "tokens/s"), steps=844, bound="compute"
+    )
     return Candidate(
         method=method,
         adapter=adapter,  # type: ignore[arg-type]
@@ -105,19 +110,23 @@ def verdict() -> Verdict:
         },
         trace=(
             Finding(
-                code="M110", question="Does the task need more than prompting gives?", answer="yes",
-                because="6,000 demonstrations >= 500", rule_of_thumb=True, numbers={"rows": 6000},
+                code="M110",
+                question="Does the task need more than prompting gives?",
+                answer="yes",
+                because="6,000 demonstrations >= 500",
+                rule_of_thumb=True,
+                numbers={"rows": 6000},
             ),
             Finding(
-                code="M130", question="Do all weights have to move?", answer="no",
+                code="M130",
+                question="Do all weights have to move?",
+                answer="no",
                 because="1.5 M completion tokens < 323 M adapter parameters at rank 128",
                 evidence=("Schulman and Thinking Machines 2025",),
             ),
         ),
         flags=("eval_holdout",),
-        notes=(
-            Finding(code="M201", question="", answer="", because="600 rows are held out", flag="eval_holdout"),
-        ),
+        notes=(Finding(code="M201", question="", answer="", because="600 rows are held out", flag="eval_holdout"),),
         alternatives=(
             candidate("sft-qlora", "qlora", 8.4, 2.1, quality=3.0),
             candidate("sft-full", "full", 61.0, 1.9, why_not="61.0 GiB do not fit 24", quality=3.1),
@@ -129,11 +138,15 @@ def verdict() -> Verdict:
             Flip(change="with another kind of data altogether", to="dpo"),
         ),
         questions=(
-            Question(key="goal.prompting", text="What has prompting achieved?", outcomes={"enough": "prompt", "too little": "sft-lora"}),
+            Question(
+                key="goal.prompting",
+                text="What has prompting achieved?",
+                outcomes={"enough": "prompt", "too little": "sft-lora"},
+            ),
         ),
         confidence="medium",
         confidence_because="sft-qlora is within the estimates' ranges",
-    )  # fmt: skip
+    )
 
 
 def by_hand(pending: Pending) -> Advice:

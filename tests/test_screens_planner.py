@@ -7,6 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
 from ftc.compiler.plan_file import load_plan
 from ftc.screens import planner as planner_module
 from ftc.screens.planner import Planner
@@ -17,9 +20,6 @@ from ftc.screens.widgets.item_list import ItemList
 from ftc.screens.widgets.knob_bar import KnobBar
 from ftc.screens.widgets.pick import Pick
 from ftc.screens.widgets.reader import Reader
-from textual.pilot import Pilot
-from textual.widgets import Input
-
 from tests.screens_values import DEAR_SPEC, SPEC, by_hand, drive, keys, planner_app, settled, write_spec
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "support-routing"

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from ftc.api import Advice
 from ftc.compiler.plan_file import load_plan
 from ftc.screens.session import Session, differing, reads_data, settle, values
 from ftc.spec.diagnostics import Refused
-
 from tests.screens_values import DEAR_SPEC, SPEC, write_spec
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "support-routing"

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
+
 from ftc.screens import planner as planner_module
 from ftc.screens.annotate import Annotate
 from ftc.screens.app import FtcApp
@@ -18,8 +20,6 @@ from ftc.screens.planner import Planner
 from ftc.screens.session import Session
 from ftc.screens.watch import Watch
 from ftc.spec.rows import Message
-from textual.pilot import Pilot
-
 from tests.plans import plan_for
 from tests.screens_values import by_hand, settled, write_spec
 
@@ -28,7 +28,9 @@ EVENTS: tuple[dict[str, Any], ...] = (
     {"kind": "run_started", "stage": "", "name": "support-router", "machine": "Linux x86_64, 16 cores", "pid": 0},
     {"kind": "stage_started", "stage": "prepare", "attempt": 1},
     {
-        "kind": "stage_finished", "stage": "prepare", "memory": {"process_gib": 0.4},
+        "kind": "stage_finished",
+        "stage": "prepare",
+        "memory": {"process_gib": 0.4},
         "result": {"rows_read": 2400, "rows_used": 2400, "rows_truncated": 3, "loss_share": 0.146},
     },
     {"kind": "stage_ended", "stage": "prepare", "exit_code": 0, "seconds": 12.0},
@@ -37,16 +39,29 @@ EVENTS: tuple[dict[str, Any], ...] = (
     {"kind": "stage_ended", "stage": "baseline", "exit_code": 0, "seconds": 42.0},
     {"kind": "stage_started", "stage": "sft", "attempt": 1},
     *(
-        {"kind": "step", "stage": "sft", "step": step, "total": 844, "loss": 2.4 / (1 + step / 60), "tokens": 2000 * step,
-         "seconds": step / 2}
+        {
+            "kind": "step",
+            "stage": "sft",
+            "step": step,
+            "total": 844,
+            "loss": 2.4 / (1 + step / 60),
+            "tokens": 2000 * step,
+            "seconds": step / 2,
+        }
         for step in range(10, 520, 10)
     ),
     {"kind": "held_out", "stage": "sft", "step": 250, "loss": 0.61},
     {"kind": "held_out", "stage": "sft", "step": 500, "loss": 0.38},
-    {"kind": "remark", "stage": "sft", "code": "R407", "message": "the loss jumped to 3.1 at step 301", "rows": ["a.csv:7"]},
+    {
+        "kind": "remark",
+        "stage": "sft",
+        "code": "R407",
+        "message": "the loss jumped to 3.1 at step 301",
+        "rows": ["a.csv:7"],
+    },
     {"kind": "checkpoint", "stage": "sft", "step": 500},
     {"kind": "progress", "stage": "sft", "step": 515, "total": 844, "eta_seconds": 310.0},
-)  # fmt: skip
+)
 
 
 @pytest.fixture
@@ -65,9 +80,13 @@ def app_for(folder: Path) -> FtcApp:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("pressed", [[], ["right"], ["right", "right"]], ids=["spec", "why", "candidates"])
 def test_planner(
-    snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hand_made: None, size: tuple[int, int],
+    snap_compare: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hand_made: None,
+    size: tuple[int, int],
     pressed: list[str],
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
 
     async def before(pilot: Pilot[int]) -> None:
@@ -108,9 +127,15 @@ def test_watch(snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     lines = [json.dumps({"ts": 1_000_000.0 + index, **event}) for index, event in enumerate(EVENTS)]
     (run / "events.jsonl").write_text("\n".join(lines) + "\n")
     answers = [
-        {"place": f"test.csv:{n}", "prompt": "Where is my card?", "expected": "card_arrival", "answer": "card_lost", "right": False}
+        {
+            "place": f"test.csv:{n}",
+            "prompt": "Where is my card?",
+            "expected": "card_arrival",
+            "answer": "card_lost",
+            "right": False,
+        }
         for n in range(3)
-    ]  # fmt: skip
+    ]
     folder = run / "stages" / "baseline"
     folder.mkdir(parents=True)
     (folder / "predictions.jsonl").write_text("\n".join(json.dumps(each) for each in answers))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ftc.screens import figures, knobs
 from ftc.screens.editing import all_fields, field, keys, parse, text_of
 from ftc.screens.page import code_page, page_of
@@ -14,7 +15,6 @@ from ftc.screens.plan_changes import changes
 from ftc.screens.session import Session, settle, values
 from ftc.screens.themes import for_terminal
 from ftc.spec.estimate import Estimate
-
 from tests.plans import plan_for
 from tests.screens_values import SPEC, by_hand, verdict, write_spec
 
@@ -90,7 +90,8 @@ def test_every_key_of_the_language_has_a_form() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(7_600_000_000, "7.6b"), (1_090_100, "1090100"), (0.0, "0"), (None, ""), (["a", "b"], "a, b"), (True, "true")]
+    ("value", "text"),
+    [(7_600_000_000, "7.6b"), (1_090_100, "1090100"), (0.0, "0"), (None, ""), (["a", "b"], "a, b"), (True, "true")],
 )
 def test_values_read_as_they_are_typed(value: object, text: str) -> None:
     assert text_of(value) == text
@@ -149,7 +150,14 @@ def test_no_line_of_a_panel_is_wider_than_the_panel(width: int) -> None:
 def test_candidates_show_price_ranges_and_why_not() -> None:
     items = candidates.items(verdict(), None, 60)
     shown = plain(items)
-    for expected in ("▶ sft-lora", "◆ sft-qlora", "✗ sft-full", "17.2/24", "61.0 GiB do not fit 24", "no pairs in the data"):
+    for expected in (
+        "▶ sft-lora",
+        "◆ sft-qlora",
+        "✗ sft-full",
+        "17.2/24",
+        "61.0 GiB do not fit 24",
+        "no pairs in the data",
+    ):
         assert expected in shown
     assert "quality 1st" in shown.split("sft-full")[1]
 

@@ -39,9 +39,9 @@ class Watch(Screen[int]):
     """Follows one run folder."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("p", "stop", "Stop with a checkpoint"),
+        Binding("p", "stop", "Stop"),
         Binding("g", "go_on", "Go on"),
-        Binding("l", "swap", "Log or answers"),
+        Binding("l", "swap", "Log"),
         Binding("e", "explain", "Explain"),
         Binding("o", "report", "Report"),
         Binding("question_mark", "help", "Help"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from textual.content import Content
 
 from ftc.screens.figures import BAD, DIM, STRONG, WARN, Parts, cut, histogram, share
-from ftc.screens.panels.item import Item, heading, lines, wrapped
+from ftc.screens.panels.item import Item, heading, lines, signed
 from ftc.spec.diagnostics import Diagnostic, Severity
 from ftc.spec.profile import DataProfile, Lengths, SetProfile
 from ftc.views.numbers import count
@@ -102,5 +102,5 @@ def _findings(diagnostics: Iterable[Diagnostic], width: int, *, first: bool) -> 
         yield heading("Findings", str(len(every)), first=first)
     for index, each in enumerate(every):
         sign, style = {Severity.ERROR: ("✗ ", BAD), Severity.WARNING: ("! ", WARN)}.get(each.severity, ("· ", DIM))
-        body = wrapped(f"{each.code} {each.message}", width - 1, [(sign, style)], "", most=3)
+        body = signed(f"{each.code} {each.message}", width - 1, sign, style)
         yield Item(id=f"finding:{index}:{each.code}", content=lines(*body))

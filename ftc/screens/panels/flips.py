@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ftc.advisor.values import Flip, Verdict
 from ftc.screens.figures import DIM, STRONG, WARN, Parts
-from ftc.screens.panels.item import Item, lines, wrapped
+from ftc.screens.panels.item import Item, lines, signed, wrapped
 
 KEYS = 9  # one key each
 
@@ -21,8 +21,7 @@ def items(verdict: Verdict, width: int) -> list[Item]:
     found += [_flip(each, width, "") for each in verdict.flips if each not in taken]
     for question in verdict.questions:
         outcomes = "; ".join(f"{answer}: {to}" for answer, to in question.outcomes.items())
-        asked = wrapped(question.text, width - 1, [("  ", "")], "", most=3)
-        asked[0] = [("? ", WARN), asked[0][-1]]
+        asked = signed(question.text, width - 1, "? ", WARN)
         told = wrapped(outcomes, width - 1, [("  ", "")], most=3)
         found.append(Item(id=f"question:{question.key}", content=lines(*asked, *told)))
     if not found:

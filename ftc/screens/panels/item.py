@@ -58,3 +58,9 @@ def wrapped(text: str, width: int, indent: Parts, style: str = DIM, most: int = 
     if len(found) > most:
         found = [*found[: most - 1], found[most - 1][: room - 1] + "…"]
     return [[*indent, (each, style)] for each in found]
+
+
+def signed(text: str, width: int, sign: str, style: str, most: int = 3) -> list[Parts]:
+    """Wrapped text with a sign ahead of its first line, the others indented below it."""
+    body = wrapped(text, width, [(" " * len(sign), "")], "", most=most)
+    return [[(sign, style), body[0][-1]], *body[1:]] if body else []

@@ -9,7 +9,7 @@ from textual.content import Content
 
 from ftc.screens import figures
 from ftc.screens.figures import BAD, DIM, FREE, FULL, GOOD, STRONG, WARN, Parts, cut
-from ftc.screens.panels.item import Item, lines, wrapped
+from ftc.screens.panels.item import Item, lines, signed, wrapped
 from ftc.screens.run_files import Sample
 from ftc.screens.run_state import RunState, StageState
 from ftc.spec.estimate import Estimate
@@ -20,7 +20,7 @@ SIGNS = {
     "waiting": ("·", DIM), "running": ("▶", "$primary"), "done": ("✓", GOOD), "skipped": ("-", DIM),
     "stopped": ("■", WARN), "failed": ("✗", BAD),
 }  # fmt: skip
-NAME_WIDTH, TAIL_WIDTH = 12, 13
+NAME_WIDTH = 12
 
 
 def stage_items(state: RunState, width: int) -> list[Item]:
@@ -35,21 +35,28 @@ def _stage(each: StageState, width: int) -> Item:
         (f"{sign} ", style),
         (cut(name, NAME_WIDTH).ljust(NAME_WIDTH + 1), STRONG if each.status == "running" else ""),
     ]
-    bar = max(width - NAME_WIDTH - TAIL_WIDTH - 5, 4)
-    full = round(bar * each.share)
     if each.status == "running":
-        parts += [(FULL * full, "$primary"), (FREE * (bar - full), DIM), (f" {each.share:>4.0%} ", STRONG)]
         left = f"{clock(each.eta_seconds)} left" if each.eta_seconds is not None else "starting"
-        parts.append((left, STRONG))
+        bar = max(width - NAME_WIDTH - len(left) - 10, 0)
+        full = round(bar * each.share)
+        parts += [(FULL * full, "$primary"), (FREE * (bar - full), DIM), (f" {each.share:>4.0%} {left}", STRONG)]
     elif each.status == "waiting":
         hours = each.estimate_hours.get("likely", 0.0)
         parts.append((f"about {duration(hours)}" if hours else "", DIM))
     else:
         parts.append((clock(each.spent_seconds()), DIM))
         parts.append((f"  {each.status}" if each.status != "done" else "", style))
-    under = each.message or each.what if each.status != "done" else result_line(each.result) if each.result else ""
+    under = each.message or each.what if each.status != "done" else _came_to(each.result)
     style = BAD if each.status == "failed" else DIM
     return Item(id=f"stage:{each.id}", content=lines(parts, *wrapped(under, width - 1, [("  ", "")], style, most=2)))
+
+
+def _came_to(result: Mapping[str, Any]) -> str:
+    """What a finished stage came to; nothing where a journal of another version says it in other words."""
+    try:
+        return result_line(result)
+    except (KeyError, TypeError, AttributeError):
+        return ""
 
 
 def remark_items(state: RunState, width: int) -> list[Item]:
@@ -62,7 +69,7 @@ def remark_items(state: RunState, width: int) -> list[Item]:
         found.append(
             Item(
                 id=f"remark:{index}:{each.code}",
-                content=lines(*wrapped(text, width - 1, [("! " if each.code else "~ ", WARN)], "", most=3), *rows),
+                content=lines(*signed(text, width - 1, "! " if each.code else "~ ", WARN), *rows),
             )
         )
     return found or [Item(id="heading:quiet", content=lines([("no tripwire so far", DIM)]), heading=True)]

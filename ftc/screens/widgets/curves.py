@@ -33,7 +33,9 @@ class Curves(PlotextPlot):  # type: ignore[misc]  # it has no types
             )
             self.border_subtitle = f"training {points[-1].value:.4g}"
         if marks:
-            plot.plot([each.step for each in marks], [each.value for each in marks], marker="+", label="held out (+)")
+            plot.scatter(
+                [each.step for each in marks], [each.value for each in marks], marker="+", label="held out (+)"
+            )
             self.border_subtitle = f"{self.border_subtitle or ''}   held out {marks[-1].value:.4g}".strip()
         plot.xlabel("step")
         self.refresh()
