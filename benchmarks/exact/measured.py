@@ -67,14 +67,16 @@ def main() -> int:
 
     models = json.loads((HERE / "models.json").read_text())["models"]
     seen: dict[str, dict[str, Any]] = {}
-    results = []
+    results: list[dict[str, Any]] = []
+    not_traced: list[str] = []
     for row in csv.DictReader(args.points.open()):
         allocated = re.search(r"allocated_gib=([\d.]+)", row["notes"])
-        if row["completeness"] != "full" or allocated is None or args.only not in row["id"]:
+        own = "allocated" in row["mem_kind"] or "memory active" in row["mem_kind"]
+        if row["completeness"] != "full" or not (allocated or own) or args.only not in row["id"]:
             continue
         asked = request(row, models)
-        if asked is None:
-            print(f"{row['id']}: not comparable", file=sys.stderr)
+        if asked is None or allocated is None:
+            not_traced.append(row["id"])
             continue
         key = json.dumps(asked, sort_keys=True)
         if key not in seen:
@@ -109,8 +111,17 @@ def main() -> int:
         )
     summary = {k: _summary([abs(r["error"][k]) for r in results if k in r["error"]]) for k in ("allocated", "reserved")}
     print(json.dumps(summary, indent=1))
+    print(f"not traced, another implementation of model and loss: {', '.join(not_traced) or 'none'}")
+    if args.only:
+        return 0
     versions = {p: version(p) for p in ("torch", "transformers", "peft", "trl", "bitsandbytes")}
-    out = {"versions": versions, "points": args.points.name, "summary": summary, "rows": results}
+    out = {
+        "versions": versions,
+        "points": args.points.name,
+        "summary": summary,
+        "not_traced": not_traced,
+        "rows": results,
+    }
     (HERE / "results.json").write_text(json.dumps(out, indent=1) + "\n")
     return 0
 
