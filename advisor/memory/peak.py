@@ -16,8 +16,8 @@ from ftc.advisor.values import Device, Setup
 
 # What a sharded run reserves beyond the played step, as a share of what stands in it: blocks that several streams use
 # are given back late. 0.09 to 0.19 in 34 full fine-tunes under FSDP1 of LLMFineTuningBench (IBM; 2 and 4 GPUs); the
-# upper end, because running out of memory costs more than a smaller batch.
-_HELD_BACK = 0.19
+# upper end, because running out of memory costs more than a smaller batch. Frozen weights come and go with less churn.
+_HELD_BACK, _HELD_BACK_FROZEN = 0.19, 0.15
 _SMALL = 2**20  # bytes: up to here the allocator serves from small segments
 
 
@@ -46,7 +46,8 @@ def _peak(setup: Setup, kind: str, capability: float | None) -> Peak:
     start = loaded(replace(setup, seq_len=1, micro_batch=1, grad_accum=min(setup.grad_accum, 2))).copy()
     reserved = float(start.replay(tape.events, tape.sizes))
     if shards_weights(setup):
-        reserved += _HELD_BACK * sum(standing(setup).values())
+        share = _HELD_BACK if flow.full else _HELD_BACK_FROZEN
+        reserved += share * sum(standing(setup).values())
     return Peak(allocated=sum(parts.values()), reserved=reserved, parts=MappingProxyType(parts))
 
 

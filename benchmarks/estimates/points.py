@@ -136,7 +136,11 @@ def _setup(row: dict[str, str]) -> Setup:
         optimizer_dtype="fp32" if "fp32" in row["optimizer"] or "32bit" in row["optimizer"] or stored == "fp32" or
         (method != "full" and "bf16-true" not in weights and weights != "bf16") else "bf16",
         checkpointing="full" if row["grad_checkpointing"].startswith("full") else "none",
-        attention="eager" if row["attention"].startswith("eager") else "flash" if "flash" in row["attention"] else "sdpa",
+        attention="flash"
+        if "flash" in row["attention"]
+        else "eager"
+        if row["attention"].startswith("eager")
+        else "sdpa",
         loss="chunked" if liger.startswith("y") else "full",
         packing=row["packing"].startswith("y"),
         sharding="fsdp" if "fsdp" in sharding else "zero3" if "zero3" in sharding else "zero2" if "zero2" in sharding
