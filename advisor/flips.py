@@ -26,6 +26,7 @@ from ftc.advisor.what_if import WhatIf
 MOST = 7
 MOST_DEVICES = 64
 A_NODE = 8
+LOOKS = 3  # counts of cards that are decided on, of those that should do
 # Wishes that may stand in the way, and what is given up without each.
 NEGOTIABLE = {
     "full-only": "updating all weights", "fixed-model": "the model asked for", "no-training": "leaving weights alone",
@@ -156,13 +157,14 @@ def _of_hardware(facts: Facts, settled: Settled) -> Iterator[WhatIf]:
 
 def _more_cards(facts: Facts, settled: Settled, mine: Machine) -> Iterator[WhatIf]:
     """Twice as many of the same cards, or as many as it takes by the guess."""
-    count = mine.count * 2
-    while count * mine.nodes <= MOST_DEVICES:
+    count, looks = mine.count * 2, 0
+    while count * mine.nodes <= MOST_DEVICES and looks < LOOKS:
         whole = replace(mine, count=min(count, A_NODE), nodes=mine.nodes * max(1, count // A_NODE))
         changed = what_if.with_machine(facts, whole)
         if _worth_a_look(changed, settled, whole):
             said = f"a second {mine.device.name}" if count == 2 else f"{count * mine.nodes} x {mine.device.name}"
             yield WhatIf(change=f"with {said}", key="hardware.count", value=count, facts=changed, stand_ins=0)
+            looks += 1
         count *= 2
 
 

@@ -36,6 +36,7 @@ STAGES: dict[str, tuple[Objective, ...]] = {
     "kto": ("kto",), "sft+dpo": ("sft", "dpo"), "rlhf": ("reward", "rloo"), "grpo": ("grpo",),
 }  # fmt: skip
 LEAST_SHARE = 0.45  # of tokens that count for certain: rows may be cut to half, a fast goal takes one pass of two
+ENOUGH_WORSE = 4  # machines in a row that are no better
 LIKELY_ROOM, NO_ROOM = 0.9, 1.25  # the guess of what is needed, over what there is; the guess is within a fifth
 LEAST_SECONDS = 20.0  # of any stage: importing the training stack. Source: measured with trl 1.16, warm cache
 
@@ -82,33 +83,46 @@ def best(
 def on_machines(
     facts: Facts, method: str, adapter: Adapter, model: Architecture, machines: Sequence[Machine]
 ) -> Option | None:
-    """The option on the machine that suits the goal; a miss where none fits; None without machines."""
+    """The option on the machine that suits the goal; a miss where none fits; None without machines.
+
+    Machines are looked at in the order of what a run on them should cost (or take, for a fast goal), those with room to
+    spare first; a handful that are no better than the best so far end the search.
+    """
+    ordered = promising(facts, adapter, model, machines)
+    roomy, tight = _pass(facts, method, adapter, model, ordered, LIKELY_ROOM)
+    if roomy is None or roomy.short:
+        close, _ = _pass(facts, method, adapter, model, tight, NO_ROOM)
+        roomy = min((each for each in (roomy, close) if each), key=lambda each: preference(facts, each), default=None)
+    if roomy is None and ordered:
+        return option(facts, method, adapter, model, ordered[0])
+    return roomy
+
+
+def _pass(
+    facts: Facts, method: str, adapter: Adapter, model: Architecture, machines: Sequence[Machine], room: float
+) -> tuple[Option | None, list[Machine]]:
+    """The best option on machines of which the method takes at most `room` by the guess, and the tighter ones."""
     chosen: Option | None = None
-    ordered = promising(method, adapter, model, machines)
-    for machine in _by_room(facts, method, adapter, model, ordered) or ordered[:1]:
-        if chosen is not None and not chosen.short and _cannot_beat(facts, chosen, machine, adapter, model):
-            continue
-        found = option(facts, method, adapter, model, machine)
-        if chosen is None or preference(facts, found) < preference(facts, chosen):
-            chosen = found
-    return chosen
-
-
-def _by_room(
-    facts: Facts, method: str, adapter: Adapter, model: Architecture, ordered: Sequence[Machine]
-) -> list[Machine]:
-    """Machines that are likely to have room, in their order, then those that may; without those that never will."""
-    likely: list[Machine] = []
-    maybe: list[Machine] = []
-    for machine in ordered:
+    tighter: list[Machine] = []
+    worse = 0
+    for machine in machines:
+        if chosen is not None and not chosen.short:
+            if worse >= ENOUGH_WORSE:
+                break
+            if _cannot_beat(facts, chosen, machine, adapter, model):
+                continue
         if unshown(method, adapter, model, machine):
             continue
         sheets = _sheets(facts, method, adapter, model, machine)
-        share = max(tightness(sheet) for sheet in sheets)
-        if share > NO_ROOM or _too_slow(facts, sheets, machine):
+        if max(tightness(sheet) for sheet in sheets) > room:
+            tighter.append(machine)
             continue
-        (likely if share <= LIKELY_ROOM else maybe).append(machine)
-    return likely + maybe
+        if _too_slow(facts, sheets, machine):
+            continue
+        found = option(facts, method, adapter, model, machine)
+        better = chosen is None or preference(facts, found) < preference(facts, chosen)
+        chosen, worse = (found, 0) if better else (chosen, worse + 1)
+    return chosen, tighter
 
 
 def _too_slow(facts: Facts, sheets: list[Sheet], machine: Machine) -> bool:
@@ -147,11 +161,13 @@ def preference(facts: Facts, each: Option) -> tuple[float, ...]:
     return (len(each.short), usd, hours)
 
 
-def promising(method: str, adapter: Adapter, model: Architecture, machines: Sequence[Machine]) -> list[Machine]:
-    """Machines that could hold the weights, cheapest for the arithmetic first; the largest where none could."""
+def promising(facts: Facts, adapter: Adapter, model: Architecture, machines: Sequence[Machine]) -> list[Machine]:
+    """Machines that could hold the weights, best for the goal first; the largest where none could."""
     able = [each for each in machines if _could_hold(each, adapter, model)]
     if not able:
         return sorted(machines, key=lambda each: -each.device.memory_gib * each.devices)[:1]
+    if facts.spec.goal.quality == "fast":
+        return sorted(able, key=lambda each: (-_speed(each), each.usd_per_hour, each.device.name))
     return sorted(able, key=lambda each: (_price_of_work(each), -_speed(each), each.device.name, each.devices))
 
 
