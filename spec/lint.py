@@ -156,7 +156,9 @@ def classes(facts: Facts) -> Iterator[Diagnostic]:
     if not found:
         return
     if len(found) == 1:
-        yield _finding(facts, "D306", f'every label is "{found[0][0]}"', found[0][1], severity=Severity.ERROR)
+        message = f'every label is "{found[0][0]}"'
+        rows = sorted(facts.tally.sample, key=lambda row: (row.name, row.line))
+        yield _finding(facts, "D306", message, found[0][1], rows, severity=Severity.ERROR)
         return
     rare = [label for label, times in found if times < FEW_A_CLASS]
     ratio = found[0][1] / found[-1][1]
@@ -298,10 +300,14 @@ def overlap_findings(
 
 
 def near_rows(sample: Sequence[Sampled]) -> list[tuple[Sampled, Sampled]]:
-    """Rows of the sample that are like an earlier one, with that one, in the order of the file."""
+    """Rows of the sample that are like an earlier one, with that one, in the order of the file.
+
+    One text under two labels is another finding.
+    """
     ordered = sorted(sample, key=lambda row: (row.name, row.line))
     pairs = near_duplicates([f"{row.prompt}\n{row.answer}" for row in ordered])
-    return [(ordered[later], ordered[earlier]) for later, earlier in pairs]
+    found = [(ordered[later], ordered[earlier]) for later, earlier in pairs]
+    return [(row, like) for row, like in found if row.asked != like.asked or row.label == like.label]
 
 
 def contaminated(evaluation: Sequence[Sampled], learned: Sequence[Sampled]) -> list[tuple[Sampled, Sampled]]:

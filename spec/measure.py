@@ -196,7 +196,7 @@ def _in_parallel(reading: Reading, counted: _Role) -> bool:
     files = reading.files
     if counted.tokenizer or any(file.container != "jsonl" or file.encoding != "utf-8" for file in files):
         return False
-    from ftc.spec.counting.parallel import LARGE, count_file, sample_limit
+    from ftc.spec.counting.parallel import LARGE, Totals, count_file, sample_limit
 
     if sum(file.path.stat().st_size for file in files) < LARGE or any(file.compressed for file in files):
         return False
@@ -208,6 +208,7 @@ def _in_parallel(reading: Reading, counted: _Role) -> bool:
     fields = fields_of([record for record in reading.sample if isinstance(record, dict)])
     if not suits(reading.format, reading.columns, fields):
         return False
+    totals = Totals(tally=counted.tally, reports=reading.reports, bags=counted.bags)
     limit = sample_limit([file.path for file in files], SAMPLE_ROWS)
     for file in files:
         job = Job(
@@ -219,7 +220,7 @@ def _in_parallel(reading: Reading, counted: _Role) -> bool:
             limit=limit,
             turn=TURN_CHARACTERS,
         )
-        count_file(file.path, job, counted.tally, reading.reports, counted.bags)
+        count_file(file.path, job, totals)
     reading.reports.ended = True
     return True
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ftc.spec.counting.batches import characters, count
 from ftc.spec.counting.distinct import Hashes
 from ftc.spec.counting.jsonl_blocks import shape_of, suits
-from ftc.spec.counting.tally import Tally
+from ftc.spec.counting.tally import HIGHEST, Tally
 from ftc.spec.counting.worker import Job, Part, count_part
 from ftc.spec.data_codes import CODES
 from ftc.spec.fields import fields_of
@@ -191,7 +191,7 @@ def test_blocks_count_what_rows_count(tmp_path: Path, shape: str, data: st.DataO
         format=format_,
         columns=columns,
         shape=shape_of(columns, known),
-        limit=1 << 64,
+        limit=HIGHEST,
         turn=18,
     )
     fast = count_part(job, Part(start=0, end=path.stat().st_size))
@@ -211,7 +211,7 @@ def _slowly(path: Path, format_: str, columns: dict[str, str]) -> tuple[Any, Tal
     from ftc.spec.reading_rows import RowMaker
     from ftc.spec.reports import Reports
 
-    reports, tally, hashes = Reports(), Tally(limit=1 << 64), Hashes()
+    reports, tally, hashes = Reports(), Tally(limit=HIGHEST), Hashes()
     maker = RowMaker(format_, columns, reports)
     from dataclasses import replace
 

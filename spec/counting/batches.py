@@ -96,7 +96,7 @@ def count(
             sequences.append(length + longest + turn * (len(said) + 1))
         else:
             sequences.append(longest)
-        if whole < limit:
+        if whole <= limit:
             sampled.append(_sampled(row, whole, question, prompt, texts))
         _count_kind(tally, row, said)
     tally.prompt.update(prompt_lengths)

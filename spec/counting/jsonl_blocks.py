@@ -67,7 +67,7 @@ class BlockCounter:
         self._says = array("I")  # and of each answer
         self._around = array("I")  # and how many turns the prompt has
         self._documents = array("I")
-        self._places = array("I")  # lines of the rows that have hashes
+        self.places = array("I")  # lines of the rows that have hashes
         self._turns: dict[tuple[str, ...], tuple[int, int, bool] | None] = {}
         self._skips = shape.skips
         self._decode = msgspec.json.Decoder(_row_type(columns, shape)).decode_lines
@@ -128,7 +128,7 @@ class BlockCounter:
         if len(set(content)) == len(content) and not labelled:
             return
         watch = Watch()
-        places = list(zip(repeat(self._name), self._places, strict=False))
+        places = list(zip(repeat(self._name), self.places, strict=False))
         watch.look(places, asked, content, labelled)
         self.tally.repeats = watch.found
 
@@ -140,7 +140,7 @@ class BlockCounter:
                 rows += self._maker.make(self._name, self.lines + index + 1, item)
         if rows:
             count_rows(self.tally, self.hashes, rows, characters, self._turn)
-            self._places.extend(place_of(row)[1] for row in rows)
+            self.places.extend(place_of(row)[1] for row in rows)
 
     def _take(
         self,
@@ -160,7 +160,7 @@ class BlockCounter:
         says = list(map(len, answers))
         self._asks.extend(asks)
         self._says.extend(says)
-        self._places.extend(self.lines + place + 1 for place in places)
+        self.places.extend(self.lines + place + 1 for place in places)
         self._around.extend(turns if turns is not None else repeat(1, len(asks)))
         tally.prompt_characters += sum(asks)
         tally.completion_characters += sum(says)
@@ -172,7 +172,7 @@ class BlockCounter:
         self.reports.rows_read += len(prompts)
         shown = first or answers
         limit = tally.limit
-        chosen = [index for index, key in enumerate(content) if key < limit]
+        chosen = [index for index, key in enumerate(content) if key <= limit]
         if chosen:
             tally.offer(
                 [
@@ -235,7 +235,7 @@ class BlockCounter:
         tally = self.tally
         lengths = list(map(len, texts))
         self._documents.extend(lengths)
-        self._places.extend(self.lines + place + 1 for place in places)
+        self.places.extend(self.lines + place + 1 for place in places)
         tally.completion_characters += sum(lengths)
         nothing = _digest(b"")
         content = array("Q", map(_digest, map(str.encode, texts), repeat(nothing)))
@@ -249,7 +249,7 @@ class BlockCounter:
             [
                 Sampled(key, nothing, self._name, self.lines + places[index] + 1, "", texts[index][:CLIP])
                 for index, key in enumerate(content)
-                if key < tally.limit
+                if key <= tally.limit
             ]
         )
         return odd

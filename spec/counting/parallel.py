@@ -9,16 +9,19 @@ import os
 import subprocess
 import sys
 import threading
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import msgspec
 
 from ftc.spec.counting.distinct import Bags, Hashes
-from ftc.spec.counting.tally import Tally
+from ftc.spec.counting.repeats import PLACES, REMEMBERED, Place
+from ftc.spec.counting.tally import HIGHEST, Tally
 from ftc.spec.counting.worker import Counted, Job, Part, receive, send
 from ftc.spec.reports import Reports
 
@@ -64,7 +67,7 @@ def sample_limit(files: Sequence[Path], rows: int) -> int:
         with file.open("rb") as stream:
             head = stream.read(_PEEK * 16)
         lines += size * (head.count(b"\n") + 1) / max(1, len(head))
-    return min(1 << 64, int((1 << 64) * 1.5 * rows / max(1.0, lines)))
+    return min(HIGHEST, int(HIGHEST * 1.5 * rows / max(1.0, lines)))
 
 
 class _Child:
@@ -111,7 +114,17 @@ class _Child:
             self._process.wait()
 
 
-def count_file(path: Path, job: Job, tally: Tally, reports: Reports, bags: Bags) -> None:
+@dataclass(slots=True)
+class Totals:
+    """What the parts of all files of a source are added to. `known` are places of the first rows, by content."""
+
+    tally: Tally
+    reports: Reports
+    bags: Bags
+    known: dict[int, Place] = field(default_factory=dict)
+
+
+def count_file(path: Path, job: Job, totals: Totals) -> None:
     """Count the file into what is given. Raises Died, OSError."""
     size = path.stat().st_size
     parts = list(parts_of(path, size))
@@ -132,20 +145,33 @@ def count_file(path: Path, job: Job, tally: Tally, reports: Reports, bags: Bags)
             for part in parts:
                 waiting.append(pool.submit(work, part))
                 if len(waiting) > 2 * processes:
-                    lines += _merge(waiting.pop(0).result(), lines, tally, reports, bags)
+                    lines += _merge(waiting.pop(0).result(), lines, job.name, totals)
             for future in waiting:
-                lines += _merge(future.result(), lines, tally, reports, bags)
+                lines += _merge(future.result(), lines, job.name, totals)
     finally:
         for child in children:
             child.close()
 
 
-def _merge(found: Counted, lines: int, tally: Tally, reports: Reports, bags: Bags) -> int:
-    tally.merge(found.tally, lines)
-    reports.merge(found.reports, lines)
-    hashes = Hashes()
+def _merge(found: Counted, before: int, name: str, totals: Totals) -> int:
+    """Add one part, which stands so many lines down the file. Returns its lines."""
+    hashes, places = Hashes(), array("I")
     hashes.content.frombytes(found.content)
     hashes.asked.frombytes(found.asked)
     hashes.groups.frombytes(found.groups)
-    bags.add(hashes)
+    places.frombytes(found.places)
+    totals.tally.merge(found.tally, before)
+    totals.reports.merge(found.reports, before)
+    totals.bags.add(hashes)
+    _compare(hashes.content, places, before, name, totals)
     return found.lines
+
+
+def _compare(content: array[int], places: array[int], before: int, name: str, totals: Totals) -> None:
+    """Look for rows that stand in an earlier part, until there are examples enough."""
+    known, same = totals.known, totals.tally.repeats.same
+    if len(same) < PLACES and known:
+        for whole in sorted(known.keys() & set(content), key=content.index)[: PLACES - len(same)]:
+            same.append(((name, before + places[content.index(whole)]), known[whole]))
+    for whole, line in zip(content[: REMEMBERED - len(known)], places, strict=False):
+        known.setdefault(whole, (name, before + line))

@@ -13,6 +13,7 @@ from ftc.spec.counting.repeats import Repeats
 
 SAMPLE_ROWS = 20_000  # up to here every row is in the sample
 CLIP = 4_000  # characters of each text that the sample keeps
+HIGHEST = (1 << 64) - 1  # hash
 MOST_CLASSES = 5_000  # different labels; more are no classes
 
 
@@ -31,9 +32,9 @@ class Sampled:
 
 @dataclass(slots=True)
 class Tally:
-    """Counts over rows. `limit`: rows with a content hash below it go into the sample."""
+    """Counts over rows. `limit`: rows with a content hash up to it go into the sample."""
 
-    limit: int = 1 << 64
+    limit: int = HIGHEST
     used: int = 0
     prompt: Counter[int] = field(default_factory=Counter)
     completion: Counter[int] = field(default_factory=Counter)
@@ -54,7 +55,7 @@ class Tally:
 
     def offer(self, rows: list[Sampled]) -> None:
         """Take those of the rows that belong into the sample."""
-        self.sample += [row for row in rows if row.key < self.limit]
+        self.sample += [row for row in rows if row.key <= self.limit]
         if len(self.sample) > 2 * SAMPLE_ROWS:
             self.trim()
 
@@ -63,7 +64,7 @@ class Tally:
         once = {row.key: row for row in reversed(self.sample)}
         self.sample = sorted(once.values(), key=lambda row: row.key)[:SAMPLE_ROWS]
         if len(self.sample) == SAMPLE_ROWS:
-            self.limit = min(self.limit, self.sample[-1].key + 1)
+            self.limit = min(self.limit, self.sample[-1].key)
 
     def merge(self, other: Tally, lines_before: int = 0) -> None:
         """Add what was counted elsewhere; its sample is of the same file, so many lines further down."""

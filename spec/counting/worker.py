@@ -49,6 +49,7 @@ class Counted(msgspec.Struct):
     content: bytes
     asked: bytes
     groups: bytes
+    places: bytes  # of 32-bit line numbers, one for each content hash
 
 
 def send(stream: BinaryIO, value: object) -> None:
@@ -103,6 +104,7 @@ def main() -> None:
                 content=counted.hashes.content.tobytes(),
                 asked=counted.hashes.asked.tobytes(),
                 groups=counted.hashes.groups.tobytes(),
+                places=counted.places.tobytes(),
             ),
         )
 
