@@ -153,19 +153,19 @@ def _estimate(plan: Plan, events: Sequence[Event]) -> dict[str, Any]:
 
 
 def _tokens_per_second(events: Sequence[Event]) -> float | None:
-    """Over the last attempt of training that logged."""
-    logged = [event for event in events if event["kind"] == "step" and event.get("tokens") and event.get("seconds")]
-    if len(logged) < 2:
-        return None
-    last = logged[-1]
-    first = next(event for event in logged if event["stage"] == last["stage"] and _same_attempt(event, last, events))
-    seconds, tokens = last["seconds"] - first["seconds"], last["tokens"] - first["tokens"]
-    return round(tokens / seconds, 1) if seconds > 0 and tokens > 0 else None
-
-
-def _same_attempt(first: Event, last: Event, events: Sequence[Event]) -> bool:
-    starts = [each["ts"] for each in events if each["kind"] == "stage_started" and each["stage"] == last["stage"]]
-    return bool(starts) and first["ts"] >= starts[-1]
+    """Over the last attempt that logged twice; a run that was resumed at its last step has one that logged nothing."""
+    attempts: list[list[Event]] = []
+    for event in events:
+        if event["kind"] == "stage_started":
+            attempts.append([])
+        elif attempts and event["kind"] == "step" and event.get("tokens") and event.get("seconds"):
+            attempts[-1].append(event)
+    for logged in reversed(attempts):
+        if len(logged) >= 2:
+            seconds = logged[-1]["seconds"] - logged[0]["seconds"]
+            tokens = logged[-1]["tokens"] - logged[0]["tokens"]
+            return round(tokens / seconds, 1) if seconds > 0 and tokens > 0 else None
+    return None
 
 
 def _samples(run: RunFolder, by_kind: Mapping[str, str], most: int) -> list[dict[str, Any]]:

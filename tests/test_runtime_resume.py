@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -200,6 +201,21 @@ def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path, undisturbed: C
     assert code == supervisor.DONE
     assert "R303" in codes
     assert weights(again.folder) == undisturbed("sft-lora")
+
+
+def test_killed_after_the_last_step_and_before_the_result(tmp_path: Path) -> None:
+    plan = write_plan(tmp_path, "sft-lora", train=TRAIN, scored=False)
+    _, _, running = finish(plan, tmp_path / "runs")
+    before = weights(running.folder)
+    file = running.folder / journal.FILE
+    lines = file.read_text().splitlines(keepends=True)
+    cut = next(n for n, line in enumerate(lines) if '"stage_finished"' in line and '"stage": "sft"' in line)
+    file.write_text("".join(lines[:cut]))
+    shutil.rmtree(running.folder / "stages" / "sft" / "final")
+    code, _, again = finish(plan, tmp_path / "runs")
+    assert code == supervisor.DONE
+    assert of_kind(again.events(), "resumed")[-1]["step"] == TRAIN["steps"]
+    assert weights(again.folder) == before
 
 
 def test_a_garbled_journal_is_said_and_costs_no_stage_that_it_still_names(tmp_path: Path) -> None:
