@@ -179,9 +179,9 @@ def _row_by_row(spec: Spec, reading: Reading, counted: _Role) -> None:
 
     from ftc.spec.counting.batches import BATCH, characters, count
     from ftc.spec.counting.repeats import Watch
-    from ftc.spec.tokens import TURN_CHARACTERS, TURN_TOKENS, Tokenizer
+    from ftc.spec.tokens import TURN_CHARACTERS, TURN_TOKENS, tokenizer_of
 
-    measure = Tokenizer(counted.tokenizer) if counted.tokenizer else characters
+    measure = tokenizer_of(counted.tokenizer) if counted.tokenizer else characters
     turn = TURN_TOKENS if counted.tokenizer else TURN_CHARACTERS
     watch = Watch()
     while rows := list(islice(reading.rows, BATCH)):
@@ -229,16 +229,16 @@ def _describe(spec: Spec, counted: _Role, tokenizer_file: Path | None, hashes: M
     """The profile of a role that has been counted, and its findings."""
     from ftc.spec import lint
     from ftc.spec.languages import languages_of
-    from ftc.spec.tokens import Scale, Tokenizer, estimated_scale, measured_scale
+    from ftc.spec.tokens import Scale, estimated_scale, measured_scale, tokenizer_of
 
     tally = counted.tally
     sample = tally.sample
     languages = languages_of([row.prompt or row.answer for row in sample[:2000]])
     asked, answered = [row.prompt for row in sample[:2000]], [row.answer for row in sample[:2000]]
     if counted.tokenizer:
-        scale = Scale(name=Tokenizer(counted.tokenizer).name, prompt=1.0, answer=1.0, whole=1.0, error=0.0)
+        scale = Scale(name=tokenizer_of(counted.tokenizer).name, prompt=1.0, answer=1.0, whole=1.0, error=0.0)
     elif tokenizer_file:
-        scale = measured_scale(Tokenizer(tokenizer_file), asked, answered)
+        scale = measured_scale(tokenizer_of(tokenizer_file), asked, answered)
     else:
         scale = estimated_scale(dict(languages), asked, answered)
     sequence = scaled(tally.sequence, scale.whole)

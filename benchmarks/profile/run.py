@@ -1,0 +1,157 @@
+"""How fast a large JSONL is profiled, beside reading it with `datasets` and with `json` line by line.
+
+    python benchmarks/profile/run.py [--gb 1] [--characters 900] [--repeat 3] [--keep FILE] [--write]
+
+Every contender is a process of its own, on the same file, one after the other, `--repeat` times round; the best wall
+time of each counts, and the highest sum of resident memory over the process and its children. `--write` keeps the
+figures in results.json beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+_TEXT = """the of and to a in is you that it for on are with as this be at have from or one had by word but not what all
+were we when your can said there use an each which she do how their if will up other about out many then them these so
+some her would make like him into time has look two more write go see number no way could people my than first water
+been call who oil its now find long down day did get come made may part account card payment transfer refund balance please
+customer order delivery invoice contract question answer summary patient report revenue quarter café naïve
+Zürich"""
+WORDS = _TEXT.split()
+
+FTC = """
+import sys
+from pathlib import Path
+from ftc.spec.measure import profile
+from ftc.spec.model import Data, Goal, Source, Spec
+path = Path(sys.argv[1])
+data = Data(demonstrations=(Source(path=path.name),))
+found, _ = profile(Spec(name="x", goal=Goal(task="qa"), folder=path.parent, data=data))
+print(found.demonstrations.rows_read)
+"""
+JSON = """
+import json, sys
+rows = 0
+with open(sys.argv[1]) as stream:
+    for line in stream:
+        json.loads(line)
+        rows += 1
+print(rows)
+"""
+DATASETS = """
+import sys, tempfile
+import datasets
+datasets.disable_progress_bars()
+with tempfile.TemporaryDirectory() as cache:
+    print(len(datasets.load_dataset("json", data_files=sys.argv[1], split="train", cache_dir=cache)))
+"""
+CONTENDERS = {"ftc profile": FTC, "json, line by line": JSON, "datasets": DATASETS}
+
+
+def generate(path: Path, size: int, characters: int) -> int:
+    """Rows of prompt and completion with log-normal lengths around `characters`, quotes and line breaks included."""
+    lot = random.Random(0)
+    pool = [" ".join(lot.choices(WORDS, k=400)) for _ in range(500)]
+    written = rows = 0
+    with path.open("w", encoding="utf-8") as stream:
+        while written < size:
+            length = max(20, int(lot.lognormvariate(math.log(characters) - 0.245, 0.7)))
+            text = ""
+            while len(text) < length:
+                piece = lot.choice(pool)
+                start = lot.randrange(len(piece) // 2)
+                text += piece[start : start + length - len(text)]
+            cut = max(10, int(length * lot.uniform(0.2, 0.6)))
+            row = {"id": rows, "prompt": text[:cut], "completion": f'{text[cut:]}\n"Done" {rows}'}
+            line = json.dumps(row, ensure_ascii=False) + "\n"
+            stream.write(line)
+            written += len(line.encode())
+            rows += 1
+    return rows
+
+
+def measure(code: str, path: Path, rows: int) -> tuple[float, float]:
+    """Wall seconds and peak MB of one run."""
+    with tempfile.TemporaryDirectory() as cache:
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(path)],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "FTC_CACHE_DIR": cache, "HF_HUB_OFFLINE": "1"},
+        )
+        watched, peak = psutil.Process(process.pid), 0
+        while process.poll() is None:
+            peak = max(peak, _resident(watched))
+            time.sleep(0.02)
+        seconds = time.perf_counter() - start
+        assert process.stdout is not None  # noqa: S101
+        said = process.stdout.read().split()
+        if process.returncode or int(said[-1]) != rows:
+            raise SystemExit(f"a contender failed or counted {said} rows of {rows}")
+    return seconds, peak / 1e6
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        return sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
+    except psutil.NoSuchProcess:
+        return 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gb", type=float, default=1.0)
+    parser.add_argument("--characters", type=int, default=900, help="mean length of a row")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="write the generated file here and keep it")
+    parser.add_argument("--only", help="one contender")
+    parser.add_argument("--write", action="store_true")
+    told = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = told.keep or Path(folder) / "rows.jsonl"
+        rows = generate(path, int(told.gb * 1e9), told.characters)
+        megabytes = path.stat().st_size / 1e6
+        print(f"{megabytes:.0f} MB, {rows} rows, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
+        chosen = {name: code for name, code in CONTENDERS.items() if told.only in (None, name)}
+        runs: dict[str, list[tuple[float, float]]] = {name: [] for name in chosen}
+        for _ in range(told.repeat):
+            for name, code in chosen.items():
+                runs[name].append(measure(code, path, rows))
+    best = {name: min(seconds for seconds, _ in each) for name, each in runs.items()}
+    results = {
+        name: {
+            "seconds": round(best[name], 2),
+            "mb_per_second": round(megabytes / best[name]),
+            "peak_mb": round(max(memory for _, memory in each)),
+            "times_as_fast": round(best[name] / best.get("ftc profile", best[name]), 2),
+        }
+        for name, each in runs.items()
+    }
+    print(f"{'':22}{'seconds':>9}{'MB/s':>7}{'peak MB':>9}{'ftc is x faster':>17}")
+    for name, each in results.items():
+        print(f"{name:22}{each['seconds']:>9}{each['mb_per_second']:>7}{each['peak_mb']:>9}{each['times_as_fast']:>17}")
+    if told.write:
+        about = {
+            "megabytes": round(megabytes),
+            "rows": rows,
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        }
+        file = Path(__file__).with_name("results.json")
+        file.write_text(json.dumps({**about, "load": os.getloadavg()[0], "results": results}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
