@@ -27,6 +27,7 @@ def page(facts: Mapping[str, Any]) -> str:
         "gib": _gib,
         "span": _span,
         "plain": _plain,
+        "base": _base,
     }
     template = environment.from_string(files("ftc.runtime").joinpath(TEMPLATE).read_text("utf-8"))
     return template.render(
@@ -34,6 +35,11 @@ def page(facts: Mapping[str, Any]) -> str:
         curve=loss_curve(facts["curve"]),
         bars=score_bars(facts["scores"], facts["goal"].get("success")),
     )
+
+
+def _base(place: str) -> str:
+    """`tickets.csv:14` of a place with its folders."""
+    return place.replace("\\", "/").rpartition("/")[2]
 
 
 def _metric(name: str) -> str:
