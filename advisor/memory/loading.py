@@ -6,6 +6,7 @@ peft's `prepare_model_for_kbit_training`, which makes fp32 copies of what is not
 
 from __future__ import annotations
 
+from collections import deque
 from functools import lru_cache
 
 from ftc.advisor.memory.allocator import Allocator
@@ -13,6 +14,8 @@ from ftc.advisor.memory.flow import BYTES
 from ftc.advisor.memory.static import shards, standing, state_bytes, trained_width
 from ftc.advisor.parameters import expert_sides, layout, targeted
 from ftc.advisor.values import Setup
+
+_WORKERS = 4  # threads of transformers' loader (`GLOBAL_WORKERS`): so many dense weights wait to be quantised
 
 
 @lru_cache(maxsize=512)
@@ -60,10 +63,11 @@ def adapter_tensors(setup: Setup) -> list[int]:
 
 
 def _load_quantised(allocator: Allocator, setup: Setup) -> None:
-    """Packed weights with their scales; every dense weight is on the device for a moment before it is quantised."""
+    """Packed weights with their scales; a dense weight is on the device before it is quantised."""
     model, size = setup.architecture, BYTES[setup.weights]
     parts = layout(model)
     dense: list[tuple[int, int]] = []  # chunk, elements
+    passing: deque[int] = deque()
 
     def whole(elements: int) -> None:
         dense.append((allocator.ask(elements * size), elements))
@@ -74,14 +78,17 @@ def _load_quantised(allocator: Allocator, setup: Setup) -> None:
     for _ in range(model.layers):
         for each in parts.linears:
             elements = each.inputs * each.outputs
-            passing = allocator.ask(elements * size)
+            passing.append(allocator.ask(elements * size))
             allocator.stay(elements / 2)
             allocator.stay(elements / 64 * (1 if setup.double_quant else 4))
-            allocator.give_back(passing)
+            if len(passing) > _WORKERS:
+                allocator.give_back(passing.popleft())
         if model.experts:
             whole(parts.experts // model.layers)
     if parts.head and setup.objective != "reward":
         whole(parts.head)
+    for chunk in passing:
+        allocator.give_back(chunk)
     for chunk, elements in dense if setup.kbit_upcast else ():
         allocator.stay(elements * 4)
         allocator.give_back(chunk)

@@ -18,6 +18,7 @@ from ftc.advisor.values import Device, Setup
 # are given back late. 0.09 to 0.19 in 34 full fine-tunes under FSDP1 of LLMFineTuningBench (IBM; 2 and 4 GPUs); the
 # upper end, because running out of memory costs more than a smaller batch. Frozen weights come and go with less churn.
 _HELD_BACK, _HELD_BACK_FROZEN = 0.19, 0.15
+_WORKSPACES = 2  # first events of a tape: cuBLAS keeps its workspaces from the first step on
 _SMALL = 2**20  # bytes: up to here the allocator serves from small segments
 
 
@@ -44,7 +45,8 @@ def _peak(setup: Setup, kind: str, capability: float | None) -> Peak:
     for name, size in tape.at_peak().items():
         parts[name] = parts.get(name, 0.0) + size
     start = loaded(replace(setup, seq_len=1, micro_batch=1, grad_accum=min(setup.grad_accum, 2))).copy()
-    reserved = float(start.replay(tape.events, tape.sizes))
+    start.replay(tape.events, tape.sizes)
+    reserved = float(start.replay(tape.events[_WORKSPACES:], tape.sizes))  # the second step meets the first's segments
     if shards_weights(setup):
         share = _HELD_BACK if flow.full else _HELD_BACK_FROZEN
         reserved += share * sum(standing(setup).values())
