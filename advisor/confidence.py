@@ -29,7 +29,7 @@ def confidence(facts: Facts, settled: Settled, asked: tuple[Question, ...]) -> t
     doubtful = _doubtful(facts, settled, asked)
     if doubtful:
         return "medium", doubtful
-    return "high", "no estimate straddles a ceiling, no threshold is near, no open question would change the method"
+    return "high", "no estimate straddles a ceiling, and no threshold is near"
 
 
 def _straddling(facts: Facts, settled: Settled) -> str:

@@ -11,7 +11,7 @@ from ftc.advisor import reading
 from ftc.advisor.languages import covers
 from ftc.advisor.licences import model_duty, model_restriction
 from ftc.advisor.reading import has
-from ftc.advisor.rules.gates import closed_model, commercial_restriction
+from ftc.advisor.rules.gates import closed_model, commercial_restriction, reads_rows
 from ftc.advisor.values import Architecture, Facts
 
 # Parameters that a place to run can take. Arithmetic: 4-bit weights, and a token within the latency at the bandwidth of
@@ -50,7 +50,7 @@ def allowed(facts: Facts, model: Architecture) -> bool:
     """True where licence and size allow the model."""
     if has(facts, "commercial") and model_restriction(model.id, model.licence):
         return False
-    return model.parameters <= size_cap(facts)[0]
+    return model.parameters <= size_cap(facts)[0] and reads_rows(facts, model)
 
 
 def suited(facts: Facts, model: Architecture) -> bool:
@@ -87,6 +87,8 @@ def ranked(facts: Facts) -> tuple[Architecture, ...]:
 def _unusable(facts: Facts, asked: Architecture) -> bool:
     """True where the named model is ruled out before memory is even looked at."""
     if closed_model(facts) or commercial_restriction(facts) or asked.parameters > size_cap(facts)[0]:
+        return True
+    if not reads_rows(facts, asked) and any(reads_rows(facts, each) for each in facts.models):
         return True
     language = facts.spec.goal.language
     learns = facts.spec.goal.task == "new-language" and reading.corpus_tokens(facts) > 0

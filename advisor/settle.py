@@ -88,6 +88,8 @@ def _fitted(
                 misses.append(found)
     if family == "cpt+sft" and facts.spec.method == "auto" and reading.demonstrations(facts) >= PILOT_FROM:
         return _fitted(facts, "adapter", adapters if adapters == ("full",) else LIGHT, trace, stand_ins)
+    if family == "cpt+sft" and facts.spec.method == "auto" and facts.spec.goal.task == "domain-adaptation":
+        return _leaf("rag", (*trace, FITS.sign(None, misses[0].candidate if misses else None)))
     closest = nearest(misses)
     step = FITS.sign(None, closest.candidate if closest else None)
     return Settled(

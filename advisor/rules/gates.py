@@ -5,7 +5,7 @@ from __future__ import annotations
 from ftc.advisor.licences import data_restriction, model_restriction
 from ftc.advisor.reading import contains, has, wanted
 from ftc.advisor.rules.finding import answer
-from ftc.advisor.values import Facts, Finding
+from ftc.advisor.values import Architecture, Facts, Finding
 
 
 def contradictions(facts: Facts) -> tuple[str, ...]:
@@ -28,8 +28,16 @@ def contradictions(facts: Facts) -> tuple[str, ...]:
         (fixed and has(facts, "edge-deploy", "cpu-serving", "latency-50ms") and size > 30e9,
          f"a fixed model of {size / 1e9:.0f} B parameters, and a place to run it that takes a few"),
         (has(facts, "teacher-allowed") and has(facts, "no-teacher"), "teacher-allowed, and no-teacher"),
+        (has(facts, "no-chunking") and bool(facts.models) and not any(reads_rows(facts, each) for each in facts.models),
+         "no-chunking, and documents longer than any model here reads"),
     )  # fmt: skip
     return tuple(text for holds, text in pairs if holds)
+
+
+def reads_rows(facts: Facts, model: Architecture) -> bool:
+    """True where the mean row fits into what the model reads at once."""
+    rows = facts.profile.demonstrations
+    return rows is None or rows.sequence is None or rows.sequence.mean <= model.context
 
 
 def contradiction(facts: Facts) -> Finding:

@@ -77,6 +77,8 @@ def improvement_needed(facts: Facts) -> Finding:
     other = trainable_feedback(facts) or corpus_worth_training(facts)
     if state == "sufficient" and not reason:
         return answer("no", "prompting already gives what is needed", rows=rows)
+    if state == "untried" and not facts.machines and not reason:
+        return answer("no", "there is nothing to train on, and prompting is untried", rows=rows)
     if other:
         return answer("yes", f"there is {other if isinstance(other, str) else 'a corpus'} to learn from", rows=rows)
     if rows >= NORMAL_FROM:

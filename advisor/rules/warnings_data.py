@@ -21,6 +21,7 @@ from ftc.advisor.values import Finding
 
 OVERFIT_BELOW = 2_000  # rows; the same line below which adapters are thinned out
 PREFERENCE_OVERFIT_BELOW = 5_000  # pairs; a rule of thumb between OpenPipe's 500 and the sets in use
+FEW_PROMPTS = 200  # for rewards; a rule of thumb
 CONTAMINATION_FROM = 20_000  # rows; large sets are put together from many sources; a rule of thumb
 UNEVEN = 10.0  # times as many rows in the largest class as in the smallest; a rule of thumb
 KTO_EVEN = 4 / 3  # weighted ratio of good to bad that KTO takes. Source: TRL, kto_trainer documentation
@@ -105,7 +106,8 @@ def overfitting(choice: Choice) -> Finding | None:
     """Little data, many parameters: watch the held-out loss.
 
     What it checks
-        Training rows below 2,000, preference pairs below 5,000, or more passes than the rule for epochs allows.
+        Training rows below 2,000, preference pairs below 5,000, prompts for a reward below 200, or more passes than
+        the rule for epochs allows.
     Why it matters
         The model learns the rows by heart; the training loss goes on falling while answers get worse. Preference
         training does so before the first pass ends.
@@ -129,6 +131,9 @@ def overfitting(choice: Choice) -> Finding | None:
         return warn(f"{pairs:,} pairs < {PREFERENCE_OVERFIT_BELOW:,}: evaluate every fifth of a pass", pairs=pairs)
     if choice.method == "kto" and reading.feedback_rows(facts) < PREFERENCE_OVERFIT_BELOW:
         return warn(f"{reading.feedback_rows(facts):,} thumbs: evaluate every fifth of a pass")
+    prompts = reading.feedback_rows(facts)
+    if choice.method == "grpo" and 0 < prompts < FEW_PROMPTS:
+        return warn(f"{prompts} prompts are seen again and again: keep others to score with", prompts=prompts)
     wanted = facts.spec.overrides.get("epochs")
     if isinstance(wanted, int | float) and wanted > 5:
         return warn(f"overrides.epochs: {wanted:g} passes over the same rows", epochs=float(wanted))

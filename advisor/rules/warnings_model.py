@@ -9,7 +9,7 @@ from ftc.advisor.model_choice import size_cap
 from ftc.advisor.reading import SMALL_MODEL_WISHES, has
 from ftc.advisor.rules.choice import Choice
 from ftc.advisor.rules.finding import warn
-from ftc.advisor.rules.gates import closed_model, commercial_restriction
+from ftc.advisor.rules.gates import closed_model, commercial_restriction, reads_rows
 from ftc.advisor.values import Architecture, Finding
 
 GATED_OWNERS = ("meta-llama/", "google/gemma")
@@ -108,6 +108,8 @@ def _why_switched(choice: Choice) -> str:
         return "its licence forbids the use"
     if asked is not None and asked.parameters > size_cap(facts)[0]:
         return f"{asked.parameters / 1e9:.1f} B parameters are too many for {size_cap(facts)[1]}"
+    if asked is not None and not reads_rows(facts, asked):
+        return f"it reads {asked.context:,} tokens at once, and rows are longer"
     if asked is not None and not covers(asked.id, facts.spec.goal.language):
         return f"it was not trained on {facts.spec.goal.language}"
     return choice.asked.why_not if choice.asked else "it does not fit"
