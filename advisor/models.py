@@ -65,6 +65,21 @@ def tokenizer_file(base: str, folder: Path) -> Path | None:
     return file if file is not None and file.is_file() else None
 
 
+def config_of(base: str, folder: Path) -> str | dict[str, Any]:
+    """What builds the real model class of `base`: its folder where it is at hand, its row of the catalogue otherwise.
+
+    Raises KeyError for a model that is neither.
+    """
+    home = Path(str(files("ftc.spec").joinpath("tiny"))) if base == TINY else folder / base
+    home = home if (home / "config.json").is_file() else _hub_cache(base) or home
+    if (home / "config.json").is_file():
+        return str(home)
+    listed = json.loads(files("ftc.advisor").joinpath("catalogue/models.json").read_text())["models"]
+    row = {each["id"].lower(): each for each in listed}[base.lower()]
+    ours = ("id", "parameters", "license", "gated", "kind", "text_tower_only")
+    return {name: value for name, value in row.items() if name not in ours}
+
+
 def described_model(base: str, described: Model) -> Architecture:
     """A model of which only the size is known: the nearest known shape, scaled to that size."""
     wanted = float(described.parameters or 0)

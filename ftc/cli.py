@@ -27,6 +27,8 @@ COMMANDS = {
     "runs": "What ran, and what came out.",
     "watch": "A run on screen: stages, curves, memory, money.",
     "annotate": "Rank answers side by side; writes preference data.",
+    "export": "A plan as the configuration of another tool.",
+    "import": "A configuration of another tool, as a spec.",
     "explain": "The page of a code, or where a value of a plan comes from.",
     "models": "The models that are known by name.",
     "gpus": "GPUs and their prices, with source and age.",
@@ -55,7 +57,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"ftc.commands.{cmd_name}"), f"{cmd_name}_command")
+        module = "import_" if cmd_name == "import" else cmd_name  # `import` is a word of Python's
+        command: click.Command = getattr(import_module(f"ftc.commands.{module}"), f"{cmd_name}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
 from ftc import api
 from ftc.commands.options import json_option
 from ftc.spec.diagnostics import Refused
+
+if TYPE_CHECKING:
+    from ftc.advisor.values import Device, Setup
 
 SUPERVISED = ("full", "lora", "qlora")
 FLAGS_NEED = "without a spec, --model, --method and --gpu are needed"
@@ -46,25 +49,27 @@ FLAGS_NEED = "without a spec, --model, --method and --gpu are needed"
 @click.option("--rows", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--tokens", type=click.IntRange(min=1), help="Mean tokens a row. Default: --seq-len.")
 @click.option("--epochs", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
+@click.option("--exact", is_flag=True, help="Also trace a real step on fake tensors: no GPU, no weights, seconds.")
 @json_option
-def estimate_command(spec: Path | None, *, as_json: bool, **flags: Any) -> int:
+def estimate_command(spec: Path | None, *, exact: bool, as_json: bool, **flags: Any) -> int:
     """Memory, time and money for SPEC (ftc.yaml), or for a setup given as flags.
 
     \b
     Examples:
       ftc estimate
       ftc estimate --model Qwen/Qwen2.5-7B --method qlora --gpu rtx-4090 --rows 6000 --tokens 700
+      ftc estimate --model Qwen/Qwen2.5-7B --method lora --gpu a100-80gb --exact
       ftc estimate --model ./my-model --method full --gpu h100 --gpus 8 --sharding fsdp --json
     """
     given = [name for name in ("model", "method", "gpu") if flags[name] is not None]
     if spec is None and given:
         if len(given) < 3:
             raise click.UsageError(FLAGS_NEED)
-        result = _from_flags(flags)
+        result = _from_flags(flags, exact=exact)
     elif given:
         raise click.UsageError("give a spec or flags, not both")
     else:
-        result = _from_spec(spec or Path(api.SPEC_FILE))
+        result = _from_spec(spec or Path(api.SPEC_FILE), exact=exact)
     if as_json:
         from ftc.views.output import write_json
 
@@ -76,7 +81,7 @@ def estimate_command(spec: Path | None, *, as_json: bool, **flags: Any) -> int:
     return 0 if result["fits"] else 3
 
 
-def _from_spec(path: Path) -> dict[str, Any]:
+def _from_spec(path: Path, *, exact: bool) -> dict[str, Any]:
     from ftc.advisor.price_tag import price_tag
 
     advice = api.advise(path)
@@ -86,10 +91,11 @@ def _from_spec(path: Path) -> dict[str, Any]:
 
         message = f"the answer is {advice.verdict.method}: there is nothing to estimate. {advice.verdict.instead}"
         raise Refused([Diagnostic(code="M901", message=message, fix="ftc advise")], 3)
-    return price_tag(chosen.memory, chosen.time, chosen.usd, chosen.machine.device, what=chosen.method)
+    tag = price_tag(chosen.memory, chosen.time, chosen.usd, chosen.machine.device, what=chosen.method)
+    return _traced(tag, chosen.setup, advice.spec.folder, chosen.machine.device) if exact and chosen.setup else tag
 
 
-def _from_flags(flags: dict[str, Any]) -> dict[str, Any]:
+def _from_flags(flags: dict[str, Any], *, exact: bool) -> dict[str, Any]:
     from ftc.advisor.cost import cost
     from ftc.advisor.duration import duration
     from ftc.advisor.gpus import find_gpu
@@ -108,7 +114,27 @@ def _from_flags(flags: dict[str, Any]) -> dict[str, Any]:
     workload = Workload(rows=flags["rows"], epochs=flags["epochs"], mean_tokens=min(mean, flags["seq_len"]))
     needed, time = memory(setup, device), duration(setup, device, workload)
     machine = priced(device, flags["gpus"])
-    return price_tag(needed, time, cost(time, machine), device, what=flags["method"])
+    tag = price_tag(needed, time, cost(time, machine), device, what=flags["method"])
+    return _traced(tag, setup, Path(), device) if exact else tag
+
+
+def _traced(tag: dict[str, Any], setup: Setup, folder: Path, device: Device) -> dict[str, Any]:
+    """The estimate with the traced step beside it, under `exact`."""
+    from dataclasses import fields
+
+    from ftc.advisor.models import config_of
+    from ftc.runtime.trace.client import exact
+    from ftc.runtime.trace.request import Request
+
+    asked = {each.name for each in fields(Request)}
+    request = {each.name: getattr(setup, each.name) for each in fields(setup) if each.name in asked}
+    try:
+        request["model"] = config_of(setup.architecture.id, folder)
+    except KeyError:
+        raise click.UsageError(f"--exact builds the model, and {setup.architecture.id} is only described") from None
+    if device.compute_capability:
+        request["compute_capability"] = device.compute_capability
+    return {**tag, "exact": dict(exact(request))}
 
 
 def _setup(architecture: Any, flags: dict[str, Any]) -> Any:

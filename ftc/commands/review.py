@@ -15,11 +15,16 @@ from ftc.commands.options import spec_argument
 def review_command(spec: Path) -> int:
     """Look at SPEC (ftc.yaml) on screen: what is decided and why, what else there is; change it, approve it, run it.
 
+    For a plan, the spec that it was compiled from is opened.
+
     \b
     Examples:
       ftc review
       ftc review plan-ahead.yaml
+      ftc review router.plan.json
     """
+    if spec.suffix == ".json":
+        spec = _spec_of(spec)
     loaded = api.load(spec)
     from ftc.screens.app import FtcApp  # textual: 200 ms
     from ftc.screens.planner import Planner
@@ -30,3 +35,17 @@ def review_command(spec: Path) -> int:
     if planner.refused is not None:
         raise planner.refused
     return code or 0
+
+
+def _spec_of(plan_path: Path) -> Path:
+    """The spec beside a plan with the hash that the plan names."""
+    from ftc.compiler.plan_file import load_plan
+    from ftc.spec.diagnostics import Refused
+
+    plan, problems = load_plan(plan_path)
+    if plan is None:
+        raise Refused(problems)
+    for path in sorted((*plan_path.parent.glob("*.yaml"), *plan_path.parent.glob("*.yml"))):
+        if api.digest(path) == plan.hashes.get("spec"):
+            return path
+    raise click.UsageError(f"no spec beside {plan_path} is the one that it was compiled from; name the spec")

@@ -31,6 +31,20 @@ def show_estimate(result: dict[str, Any]) -> None:
     for name, value in memory["breakdown_gib"].items():
         if value > 0:
             out.print(f"  {name:<12}{gib(value):>10}  {'█' * max(1, round(BAR * value / card))}")
+    if "exact" in result:
+        _show_exact(result["exact"])
     out.print("")
     for source in result["sources"]:
         out.print(f"  {source}", style="dim")
+
+
+def _show_exact(exact: dict[str, Any]) -> None:
+    """The traced step: the two peaks, what they are made of, and the phases."""
+    out = console()
+    out.print(f"\ntraced  allocated {gib(exact['allocated_gib'])}, reserved {gib(exact['reserved_gib'])}")
+    out.print(f"        {exact['layers_traced']} of {exact['layers']} layers run, in {exact['seconds']:.0f} s")
+    for name, value in exact["breakdown_gib"].items():
+        if value > 0:
+            out.print(f"  {name:<12}{gib(value):>10}")
+    for note in exact["notes"]:
+        out.print(f"  {note}", style="dim")
