@@ -1,8 +1,8 @@
 """The profile of all data that a spec names: what is given is read row by row, what is described is taken at its word.
 
 Counts what the runtime will use: the same reading, the same split. Memory holds counts and hashes, never all rows.
-What looks at single rows again (near duplicates, languages, personal data) looks at the sample, which is every row up
-to 20,000 of them; `sampled_rows` says where it is not.
+What looks at single rows again (near duplicates, languages, personal data) looks at all of them up to 20,000 rows of
+10 million characters, and at a sample of larger data; `sampled_rows` says so.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ftc.spec.counting.distinct import Bags, Hashes
-from ftc.spec.counting.tally import SAMPLE_ROWS, Tally
+from ftc.spec.counting.tally import HIGHEST, Sampled, Tally
 from ftc.spec.data.digest import digest
 from ftc.spec.data.files import DataFile, find
 from ftc.spec.described import described_feedback_set, described_set
@@ -29,6 +29,9 @@ _TYPES = {
     "preference-pairs": "paired", "binary-feedback": "binary", "ranked": "ranked", "prompts-with-tests": "verifiable",
     "question-final-answer": "verifiable", "prompts": "to-collect",
 }  # fmt: skip
+_ALL_CHARACTERS = 10_000_000  # up to here every row of the sample is looked at again (about 0.25 s a million)
+_SOME_CHARACTERS = 1_500_000  # of larger data
+_SAMPLED_OF_LARGE = 4_000  # rows that worker processes send back
 _SPLIT_ROWS = 50_000  # up to here a split that may miss its number is made; above, the number is taken to be met
 
 
@@ -208,8 +211,8 @@ def _in_parallel(reading: Reading, counted: _Role) -> bool:
     fields = fields_of([record for record in reading.sample if isinstance(record, dict)])
     if not suits(reading.format, reading.columns, fields):
         return False
+    counted.tally.limit = min(counted.tally.limit, sample_limit([file.path for file in files], _SAMPLED_OF_LARGE))
     totals = Totals(tally=counted.tally, reports=reading.reports, bags=counted.bags)
-    limit = sample_limit([file.path for file in files], SAMPLE_ROWS)
     for file in files:
         job = Job(
             path=str(file.path),
@@ -217,7 +220,7 @@ def _in_parallel(reading: Reading, counted: _Role) -> bool:
             format=reading.format,
             columns=dict(reading.columns),
             shape=shape_of(reading.columns, fields),
-            limit=limit,
+            limit=counted.tally.limit,
             turn=TURN_CHARACTERS,
         )
         count_file(file.path, job, totals)
@@ -232,7 +235,7 @@ def _describe(spec: Spec, counted: _Role, tokenizer_file: Path | None, hashes: M
     from ftc.spec.tokens import Scale, estimated_scale, measured_scale, tokenizer_of
 
     tally = counted.tally
-    sample = tally.sample
+    sample = _looked_at(tally)
     languages = languages_of([row.prompt or row.answer for row in sample[:2000]])
     asked, answered = [row.prompt for row in sample[:2000]], [row.answer for row in sample[:2000]]
     if counted.tokenizer:
@@ -266,7 +269,7 @@ def _describe(spec: Spec, counted: _Role, tokenizer_file: Path | None, hashes: M
         groups=counted.bags.groups.distinct() or None,
         exact_duplicates=used - counted.bags.content.distinct(),
         near_duplicates=len(near),
-        sampled_rows=len(sample) if len(sample) >= SAMPLE_ROWS else 0,
+        sampled_rows=len(sample) if _partly(sample, tally) else 0,
         loss_share=_loss_share(completion, whole, counted.role),
         content_hash=_content_hash(counted.files, hashes),
     )
@@ -275,6 +278,26 @@ def _describe(spec: Spec, counted: _Role, tokenizer_file: Path | None, hashes: M
     )
     if used:
         counted.findings += lint.lint(facts)
+
+
+def _looked_at(tally: Tally) -> list[Sampled]:
+    """The rows that are looked at again: all of small data, of large data as many as a bounded time allows."""
+    if tally.prompt_characters + tally.completion_characters <= _ALL_CHARACTERS:
+        return tally.sample
+    left, rows = _SOME_CHARACTERS, []
+    for row in tally.sample:
+        left -= len(row.prompt) + len(row.answer)
+        if left < 0:
+            break
+        rows.append(row)
+    return rows
+
+
+def _partly(sample: Sequence[Sampled], tally: Tally) -> bool:
+    """True where not every row, repetitions aside, was looked at."""
+    return (
+        len(sample) < len(tally.sample) or tally.limit < HIGHEST or (len(sample) >= SAMPLE_ROWS and used > SAMPLE_ROWS)
+    )
 
 
 def _loss_share(completion: object, whole: object, role: Role) -> float | None:

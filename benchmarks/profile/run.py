@@ -26,9 +26,9 @@ import psutil
 _TEXT = """the of and to a in is you that it for on are with as this be at have from or one had by word but not what all
 were we when your can said there use an each which she do how their if will up other about out many then them these so
 some her would make like him into time has look two more write go see number no way could people my than first water
-been call who oil its now find long down day did get come made may part account card payment transfer refund balance please
-customer order delivery invoice contract question answer summary patient report revenue quarter café naïve
-Zürich"""
+been call who oil its now find long down day did get come made may part account card payment transfer refund balance
+please customer order delivery invoice contract question answer summary patient report revenue quarter café
+naïve Zürich"""
 WORDS = _TEXT.split()
 
 FTC = """
