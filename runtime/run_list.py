@@ -35,11 +35,12 @@ class Run:
 
 def runs(out: Path) -> list[Run]:
     """Every folder under `out` that a run was started in, newest first."""
-    found = [_run(each.parent) for each in out.glob(f"*/{journals.FILE}")]
+    found = [look_at(each.parent) for each in out.glob(f"*/{journals.FILE}")]
     return sorted((each for each in found if each), key=lambda each: -each.began)
 
 
-def _run(folder: Path) -> Run | None:
+def look_at(folder: Path) -> Run | None:
+    """How the run in `folder` stands; None where there is none."""
     events, _ = journals.read(folder)
     try:
         plan = json.loads(RunFolder(folder).plan.read_bytes())

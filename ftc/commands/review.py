@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import click
 
 from ftc import api
-from ftc.commands.options import spec_argument
+from ftc.commands.options import json_option, spec_argument
 
 
 @click.command("review")
 @spec_argument
-def review_command(spec: Path) -> int:
+@json_option
+def review_command(spec: Path, *, as_json: bool) -> int:
     """Look at SPEC (ftc.yaml) on screen: what is decided and why, what else there is; change it, approve it, run it.
 
-    For a plan, the spec that it was compiled from is opened.
+    For a plan, the spec that it was compiled from is opened. With --json nothing is opened: the verdict is printed.
 
     \b
     Examples:
@@ -25,6 +27,12 @@ def review_command(spec: Path) -> int:
     """
     if spec.suffix == ".json":
         spec = _spec_of(spec)
+    if as_json:
+        from ftc.advisor.verdict_json import verdict_json
+        from ftc.views.output import write_json
+
+        write_json(verdict_json(api.advise(spec).verdict))
+        return 0
     loaded = api.load(spec)
     from ftc.screens.app import FtcApp  # textual: 200 ms
     from ftc.screens.planner import Planner
@@ -46,6 +54,6 @@ def _spec_of(plan_path: Path) -> Path:
     if plan is None:
         raise Refused(problems)
     for path in sorted((*plan_path.parent.glob("*.yaml"), *plan_path.parent.glob("*.yml"))):
-        if api.digest(path) == plan.hashes.get("spec"):
+        if hashlib.sha256(path.read_bytes()).hexdigest() == plan.hashes.get("spec"):
             return path
     raise click.UsageError(f"no spec beside {plan_path} is the one that it was compiled from; name the spec")
