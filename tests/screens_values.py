@@ -182,12 +182,13 @@ async def keys(pilot: Pilot[int], pressed: Iterable[str]) -> None:
         await settled(pilot)
 
 
-def drive(app: FtcApp, story: object, size: tuple[int, int] = (120, 40)) -> None:
-    """Run `story(pilot)` in the app, headless."""
+def drive(app: FtcApp, story: object, size: tuple[int, int] = (120, 40), *, follows: bool = False) -> None:
+    """Run `story(pilot)` in the app, headless. A screen that `follows` something never settles."""
 
     async def run() -> None:
         async with app.run_test(size=size) as pilot:
-            await settled(pilot)
+            if not follows:
+                await settled(pilot)
             await story(pilot)  # type: ignore[operator]
 
     asyncio.run(run())

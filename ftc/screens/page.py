@@ -5,8 +5,9 @@ a candidate with its price taken apart, a key with its meaning. Pure: advice and
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from textual.content import Content
 
@@ -18,11 +19,13 @@ from ftc.screens.figures import DIM, STRONG, WARN, Parts
 from ftc.screens.panels import candidates, settings, why
 from ftc.spec.diagnostics import Diagnostic
 from ftc.spec.estimate import Estimate
+from ftc.spec.model import Spec
 from ftc.spec.profile import Lengths, SetProfile
 from ftc.views.numbers import count, duration, gib
 
 CODE = re.compile(r"\b[SDMHFCR]\d{3}\b")
 BAR = 30  # characters
+PREVIEWED = 3  # rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,8 +252,30 @@ def _data(advice: Advice, rest: str) -> Page:
     for each in chosen or [each for each in sets if each is not None]:
         parts.append((f"{each.role}\n", STRONG))
         parts += [(f"  {name:<14}{value}\n", "") for name, value in _numbers(each)]
+    for line in _preview(advice.spec, role):
+        parts.append((f"  {line}\n", ""))
     parts.append((f"\n{count(profile.train_rows)} rows to train on, {count(profile.held_out_rows)} held out\n", ""))
     return Page(title=role, body=Content.assemble(*parts))
+
+
+def _preview(spec: Spec, role: str) -> Iterator[str]:
+    """The first rows of a role's first source, each on a line; data on a hub is not fetched for this."""
+    from ftc.spec.read import read
+    from ftc.spec.write import preview
+
+    data = spec.data
+    sources = {
+        "demonstrations": data.demonstrations,
+        "feedback": data.feedback.sources if data.feedback else (),
+        "corpus": data.corpus,
+        "prompts": data.prompts,
+        "evaluation": (data.evaluation.source,) if data.evaluation.source else (),
+    }.get(role, ())
+    first = next((each for each in sources if each.path and (spec.folder / each.path).exists()), None)
+    if first is not None:
+        yield f"\n  the first rows of {first.path}"
+        for row in islice(read(first, spec.folder, role).rows, PREVIEWED):
+            yield f"{row.place}  {preview(row)}"
 
 
 def _numbers(each: SetProfile) -> Iterable[tuple[str, str]]:

@@ -3,16 +3,34 @@ warnings that came with the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING
 
-from ftc.advisor.rules.registry import STEPS
-from ftc.advisor.tree import TREE, Leaf
 from ftc.advisor.values import Finding, Verdict
 from ftc.screens.figures import DIM, GOOD, MOVED, STRONG, WARN, Parts, cut
 from ftc.screens.panels.item import Cells, Item, heading, lines, mark, moved, wrapped
 
-TITLES = {rule.code: rule.title for rule in STEPS}
+if TYPE_CHECKING:
+    from ftc.advisor.tree import Leaf
+
 LEGEND = "(thumb): a rule of thumb"
+
+
+@cache
+def tree() -> Mapping[str, Mapping[str, str | Leaf]]:
+    """The decision tree. With the rules behind it, it takes 80 ms to import: after the first paint, not before."""
+    from ftc.advisor.tree import TREE
+
+    return TREE
+
+
+@cache
+def titles() -> Mapping[str, str]:
+    """The question of each step by its code."""
+    from ftc.advisor.rules.registry import STEPS
+
+    return {rule.code: rule.title for rule in STEPS}
 
 
 def cells(verdict: Verdict) -> dict[str, tuple[str, ...]]:
@@ -42,7 +60,7 @@ def items(verdict: Verdict, was: Cells | None, width: int, *, expanded: bool = F
 
 
 def _step(finding: Finding, width: int, *, changed: bool, expanded: bool) -> Item:
-    question = finding.question or TITLES.get(finding.code, "")
+    question = finding.question or titles().get(finding.code, "")
     answer = finding.answer.replace("_", " ")
     asked = wrapped(question, width - 1, [("│      ", GOOD)], "", most=2)
     asked[0] = [("● ", GOOD), (f"{finding.code} ", STRONG), asked[0][-1]]
@@ -71,7 +89,7 @@ def _where(to: str | Leaf) -> str:
 
 def _others(finding: Finding) -> list[tuple[str, str | Leaf]]:
     """The ways that were not taken."""
-    return [(answer, to) for answer, to in TREE.get(finding.code, {}).items() if answer != finding.answer]
+    return [(answer, to) for answer, to in tree().get(finding.code, {}).items() if answer != finding.answer]
 
 
 def _not_taken(finding: Finding, width: int) -> Iterator[Item]:
@@ -85,14 +103,14 @@ def _below(code: str, path: str, depth: int, width: int, seen: set[str]) -> Iter
     """The subtree of a way that was not taken; a step that was drawn on this way is named only."""
     if code in seen:
         return
-    for answer, to in TREE[code].items():
+    for answer, to in tree()[code].items():
         yield _branch(f"{path}/{code}:{answer}", [("│ ", GOOD), ("  " * depth, "")], answer, to, width)
         if isinstance(to, str):
             yield from _below(to, f"{path}/{code}:{answer}", depth + 1, width, {*seen, code})
 
 
 def _branch(path: str, indent: Parts, answer: str, to: str | Leaf, width: int) -> Item:
-    where = f"{to} {TITLES[to]}" if isinstance(to, str) else to.name
+    where = f"{to} {titles()[to]}" if isinstance(to, str) else to.name
     text = cut(f"├╌ {answer} → {where}", width - sum(len(part) for part, _ in indent) - 1)
     return Item(id=f"branch:{path}", content=lines([*indent, (text, DIM)]))
 
@@ -122,5 +140,5 @@ def target_of(item_id: str) -> str:
     if kind != "branch":
         return ""
     code, _, answer = rest.rpartition("/")[2].partition(":")
-    to = TREE.get(code, {}).get(answer)
+    to = tree().get(code, {}).get(answer)
     return to if isinstance(to, str) else code
