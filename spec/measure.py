@@ -295,9 +295,7 @@ def _looked_at(tally: Tally) -> list[Sampled]:
 
 def _partly(sample: Sequence[Sampled], tally: Tally) -> bool:
     """True where not every row, repetitions aside, was looked at."""
-    return (
-        len(sample) < len(tally.sample) or tally.limit < HIGHEST or (len(sample) >= SAMPLE_ROWS and used > SAMPLE_ROWS)
-    )
+    return len(sample) < len(tally.sample) or tally.limit < HIGHEST
 
 
 def _loss_share(completion: object, whole: object, role: Role) -> float | None:
