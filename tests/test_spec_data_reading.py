@@ -235,7 +235,7 @@ REFUSED = [
     ("D104", "x.jsonl", b'{"prompt"\n{"also"\n', {}),
     ("D105", "x.xlsx", b"PK\x03\x04rest", {}),
     ("D105", "x.bin", b"\x00\x01\x02\x03", {}),
-    ("D101", "x.csv.gz", gzip.compress(csv_text().encode())[:40], {}),
+    ("D101", "x.csv.gz", gzip.compress(csv_text().encode(), mtime=0)[:40], {}),
     ("D112", "x.csv", b"one,two,three\nsome words,more words,other words\nand some,and more,and other\n", {}),
     ("D112", "x.jsonl", b'[1, 2]\n[3, 4]\n', {}),
     ("D113", "x.csv", csv_text().encode(), {"columns": {"prompt": "txt", "completion": "label"}}),
