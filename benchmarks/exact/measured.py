@@ -59,13 +59,16 @@ def main() -> int:
     """Trace each distinct setting once, compare each row."""
     parser = argparse.ArgumentParser()
     parser.add_argument("points", type=Path)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="rows whose id contains this; nothing is written")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that results.json has already")
     args = parser.parse_args()
     os.nice(10)
     from ftc.runtime.trace.request import parse
     from ftc.runtime.trace.trace import trace
 
     models = json.loads((HERE / "models.json").read_text())["models"]
+    out = HERE / "results.json"
+    kept = {r["id"]: r for r in json.loads(out.read_text())["rows"]} if args.resume and out.exists() else {}
     seen: dict[str, dict[str, Any]] = {}
     results: list[dict[str, Any]] = []
     not_traced: list[str] = []
@@ -77,6 +80,9 @@ def main() -> int:
         asked = request(row, models)
         if asked is None or allocated is None:
             not_traced.append(row["id"])
+            continue
+        if row["id"] in kept:
+            results.append(kept[row["id"]])
             continue
         key = json.dumps(asked, sort_keys=True)
         if key not in seen:
@@ -107,23 +113,29 @@ def main() -> int:
             + " ".join(
                 f"{k} {measured[k]:7.3f} {found[f'{k}_gib']:7.3f} {100 * r['error'][k]:+6.2f} %" for k in measured
             )
-            + f"  {found['peak_phase']}"
+            + f"  {found['peak_phase']}",
+            flush=True,
         )
-    summary = {k: _summary([abs(r["error"][k]) for r in results if k in r["error"]]) for k in ("allocated", "reserved")}
-    print(json.dumps(summary, indent=1))
+        if not args.only:
+            _write(out, args.points.name, results, not_traced)
+    if not results:
+        return 1
+    print(json.dumps(_overall(results), indent=1))
     print(f"not traced, another implementation of model and loss: {', '.join(not_traced) or 'none'}")
-    if args.only:
-        return 0
-    versions = {p: version(p) for p in ("torch", "transformers", "peft", "trl", "bitsandbytes")}
-    out = {
-        "versions": versions,
-        "points": args.points.name,
-        "summary": summary,
-        "not_traced": not_traced,
-        "rows": results,
-    }
-    (HERE / "results.json").write_text(json.dumps(out, indent=1) + "\n")
+    if not args.only:
+        _write(out, args.points.name, results, not_traced)
     return 0
+
+
+def _overall(results: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    errors = {k: [abs(r["error"][k]) for r in results if k in r["error"]] for k in ("allocated", "reserved")}
+    return {k: _summary(v) for k, v in errors.items() if v}
+
+
+def _write(path: Path, points: str, results: list[dict[str, Any]], not_traced: list[str]) -> None:
+    versions = {p: version(p) for p in ("torch", "transformers", "peft", "trl", "bitsandbytes")}
+    out = {"versions": versions, "points": points, "summary": _overall(results), "not_traced": not_traced}
+    path.write_text(json.dumps({**out, "rows": results}, indent=1) + "\n")
 
 
 def _summary(errors: list[float]) -> dict[str, float]:
