@@ -127,7 +127,7 @@ def test_kubernetes_is_asked_for_the_object_that_was_made(place: Path, condition
         assert refused(place, "kubernetes") == "R742"
     else:
         assert outcome(place, "kubernetes")[0] == expected
-    assert calls(place)[0].startswith("kubectl apply --dry-run=server -f ")
+    assert calls(place)[0].startswith("kubectl create --dry-run=server -f ")
     assert calls(place)[2].startswith("kubectl get job/support-router-")
 
 

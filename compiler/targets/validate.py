@@ -2,7 +2,7 @@
 
 The schemas are data beside this module, made from the engines' own packages (each says from which); unknown fields
 are problems. What only the engine knows (quotas, images, partitions) is left to it: `sbatch --test-only`,
-`sky launch --dryrun`, `kubectl apply --dry-run=server`.
+`sky launch --dryrun`, `kubectl create --dry-run=server`.
 """
 
 from __future__ import annotations

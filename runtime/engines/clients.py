@@ -38,7 +38,6 @@ class Client:
     job_id: Callable[[Path, str], str]
     asks: Callable[[str], list[str]] | None
     reads: Callable[[str, str], Job]
-    cancels: Callable[[str], list[str]]
     checks: Callable[[Path], list[str]] | None = None
 
 
@@ -115,8 +114,8 @@ def _sky_submit(file: Path, secrets: tuple[str, ...]) -> list[str]:
 
 
 def _ray_submit(file: Path, _: tuple[str, ...]) -> list[str]:
-    words = ["ray", "job", "submit", "--submission-id", _ray_id(file, ""), "--working-dir", str(file.parent)]
-    return [*words, "--", "python", "ftc_driver.py"]
+    # Ray takes an id once, and a job that is submitted again is to continue: Ray chooses the id, and says it.
+    return ["ray", "job", "submit", "--working-dir", str(file.parent), "--", "python", "ftc_driver.py"]
 
 
 def _ended(target: str) -> Callable[[str, str], Job]:
@@ -137,7 +136,6 @@ CLIENTS: dict[str, Client] = {
         job_id=lambda _, said: said.strip().split(";")[0],
         asks=lambda job_id: ["scontrol", "show", "job", job_id],
         reads=slurm_job,
-        cancels=lambda job_id: ["scancel", job_id],
         checks=lambda file: ["sbatch", "--test-only", str(file)],
     ),
     "skypilot": Client(
@@ -148,18 +146,16 @@ CLIENTS: dict[str, Client] = {
         job_id=_sky_id,
         asks=None,
         reads=_ended("skypilot"),
-        cancels=lambda job_id: ["sky", "jobs", "cancel", "--yes", "--name", job_id],
     ),
     "kubernetes": Client(
         program="kubectl",
         install="https://kubernetes.io/docs/tasks/tools/",
         file="*.k8s.yaml",
-        submits=lambda file, _: ["kubectl", "apply", "-f", str(file)],
+        submits=lambda file, _: ["kubectl", "create", "-f", str(file)],  # `apply` would find an ended job unchanged
         job_id=_kubernetes_id,
         asks=lambda job_id: ["kubectl", "get", job_id, "-o", "json"],
         reads=kubernetes_job,
-        cancels=lambda job_id: ["kubectl", "delete", job_id],
-        checks=lambda file: ["kubectl", "apply", "--dry-run=server", "-f", str(file)],
+        checks=lambda file: ["kubectl", "create", "--dry-run=server", "-f", str(file)],
     ),
     "ray": Client(
         program="ray",
@@ -169,6 +165,5 @@ CLIENTS: dict[str, Client] = {
         job_id=_ray_id,
         asks=None,
         reads=_ended("ray"),
-        cancels=lambda job_id: ["ray", "job", "stop", job_id],
     ),
 }
