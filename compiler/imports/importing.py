@@ -91,16 +91,17 @@ def _name(config: Mapping[str, Json], given: str) -> str:
 def _usable(spec: dict[str, Json], draft: Draft) -> dict[str, Json]:
     """What a hand-made configuration may hold and a spec may not: sources without a path, names that are no text."""
     data: dict[str, Json] = {}
-    for role, held in spec.get("data", {}).items():
-        listed = held if isinstance(held, list) else [held]
+    for role, given in spec.get("data", {}).items():
+        listed = given if isinstance(given, list) else [given]
         sources = [_source(each) for each in listed if each.get("path") or "fraction" in each]
         if len(sources) < len(listed):
             draft.say(role, "a data set without a path")
         if sources:
             data[role] = sources if len(sources) > 1 else sources[0]
-    model = {
-        key: each for key, each in spec.get("model", {}).items() if each is True or (each and isinstance(each, str))
-    }
+    held = spec.get("model", {})
+    model: dict[str, Json] = {key: each for key, each in held.items() if isinstance(each, str) and each}
+    if held.get("trust_remote_code") is True:
+        model["trust_remote_code"] = True
     seed = spec.get("seed")
     sound = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**32
     out = {**spec, "data": data, "model": model, "seed": seed if sound else None}
