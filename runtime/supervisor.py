@@ -217,7 +217,8 @@ class Supervisor:
             raise _End(INTERRUPTED, diagnostic("R202", f"{stage.id} was stopped", severity=Severity.NOTE))
         decided: Answer = answer(stage, ended, self.events, attempt, log=self.run.log(stage.id))
         if not decided.again:
-            raise _End(FAILED, diagnostic(decided.code, decided.message, key=stage.id, examples=decided.rows))
+            exit_code = CANNOT if decided.code == "R103" else FAILED
+            raise _End(exit_code, diagnostic(decided.code, decided.message, key=stage.id, examples=decided.rows))
         if decided.code:
             self.say("remark", stage=stage.id, code=decided.code, message=decided.message, rows=list(decided.rows))
         if decided.arguments:
