@@ -143,11 +143,11 @@ def test_watch(snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     async def before(pilot: Pilot[int]) -> None:
         screen = pilot.app.screen
         assert isinstance(screen, Watch)
-        for _ in range(100):
+        for _ in range(400):
             await pilot.pause(0.05)
-            if screen.run_state is not None and screen.run_state.held_out:
+            if screen._drawn_points[1] == 2:  # the curves are drawn last
                 break
-        await pilot.pause(0.2)
+        await pilot.pause(1.0)
 
     assert snap_compare(FtcApp(Watch(run)), terminal_size=size, run_before=before)
 
