@@ -125,11 +125,13 @@ def _read(path: str, folder: Path) -> tuple[Reading, str]:
     """The file in the role that its rows speak for."""
     source = Source(path=path)
     reading = read(source, folder, "demonstrations")
+    role = PLACES.get(reading.format, "demonstrations")
+    if role != "demonstrations":
+        return read(source, folder, role), role
     if not reading.recognised:
         corpus = read(source, folder, "corpus")
         return (corpus, "corpus") if corpus.recognised and _is_text(reading) else (reading, "demonstrations")
-    role = PLACES.get(reading.format, "demonstrations")
-    return (reading if role == "demonstrations" else read(source, folder, role)), role
+    return reading, role
 
 
 def _is_text(reading: Reading) -> bool:

@@ -30,6 +30,7 @@ pytest.importorskip("trl")
 FAULTS = Path(__file__).parent / "faults"
 PATIENCE_SECONDS = 240.0
 TRAIN = {"steps": 24, "save_steps": 4, "eval_steps": 12, "logging_steps": 4}
+LONG = {**TRAIN, "steps": 160, "save_steps": 20, "eval_steps": 80}  # goes on while a signal is on its way
 
 
 @dataclass
@@ -107,17 +108,18 @@ def alive(marker: str) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """The weights of a run that nobody disturbed, a method."""
-    known: dict[str, str] = {}
+    known: dict[tuple[str, int], str] = {}
 
-    def find(method: str) -> str:
-        if method not in known:
+    def find(method: str, train: dict[str, int] = TRAIN) -> str:
+        key = (method, train["steps"])
+        if key not in known:
             folder = tmp_path_factory.mktemp(method)
-            code, _, running = finish(write_plan(folder, method, train=TRAIN, scored=False), folder / "runs")
+            code, _, running = finish(write_plan(folder, method, train=train, scored=False), folder / "runs")
             assert code == supervisor.DONE
-            known[method] = weights(running.folder)
-        return known[method]
+            known[key] = weights(running.folder)
+        return known[key]
 
     return find
 
@@ -170,21 +172,21 @@ def _holds(pid: int, file: Path) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_checkpoints_and_ends_resumable(
-    tmp_path: Path, number: signal.Signals, undisturbed: Callable[[str], str]
+    tmp_path: Path, number: signal.Signals, undisturbed: Callable[..., str]
 ) -> None:
-    plan = write_plan(tmp_path, "sft-lora", train=TRAIN, scored=False)
+    plan = write_plan(tmp_path, "sft-lora", train=LONG, scored=False)
     running = start(plan, tmp_path / "runs")
-    running.until(trained(4))
+    running.until(trained(20))
     os.kill(running.process.pid, number)
     said, _ = running.process.communicate(timeout=PATIENCE_SECONDS)
     assert running.process.returncode == supervisor.INTERRUPTED
     assert b"R202" in said
     interrupted = of_kind(running.events(), "stage_interrupted")
-    assert interrupted[-1]["step"] > 4, "it saved where it was, not where it had been"
+    assert interrupted[-1]["step"] > 20, "it saved where it was, not where it had been"
     code, _, again = finish(plan, tmp_path / "runs")
     assert code == supervisor.DONE
     assert of_kind(again.events(), "resumed")[-1]["step"] == interrupted[-1]["step"]
-    assert weights(again.folder) == undisturbed("sft-lora")
+    assert weights(again.folder) == undisturbed("sft-lora", LONG)
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path, undisturbed: Callable[[str], str]) -> None:

@@ -43,7 +43,8 @@ def test_a_method_learns_six_intents(tmp_path: Path, method: str) -> None:
     assert report["training"][0]["steps"] == STEPS[method]
     assert report["export"]["same_answers"] == report["export"]["checked"] == 8
     assert report["export"]["same_template"]
-    assert all(stage["peak_gib"]["process_gib"] > 0 for stage in report["stages"])
+    measured = [stage for stage in report["stages"] if stage["kind"] != "report"]  # that one is still running
+    assert all(stage["peak_gib"]["process_gib"] > 0 for stage in measured)
     assert {"run_started", "stage_started", "progress", "step", "held_out", "checkpoint", "run_ended"} <= set(events)
     assert not list(outcome.folder.rglob("*.part")), "nothing half-written is left"
     _loads_without_ftc(outcome.folder / "model")

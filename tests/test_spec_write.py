@@ -361,4 +361,4 @@ def test_any_sentence_gives_a_spec_that_loads(sentence: str) -> None:
 def test_no_sentence_takes_long(piece: str) -> None:
     started = time.process_time()
     guess(piece * 25_000)
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 10
