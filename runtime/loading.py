@@ -73,6 +73,17 @@ def quantization(told: Mapping[str, Any]) -> Any:
     )
 
 
+def keep_quantised_weights(model: Any) -> None:
+    """Stop bitsandbytes from repacking 4-bit weights on CPUs with AVX-512 BF16 when a model evaluates.
+
+    The packed form rounds their scales to bf16 and is not undone exactly: a held-out evaluation would change the base
+    that training goes on with, and a resumed run would end with other weights than an undisturbed one.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+
+
 def load_model(context: Context, what: str, *, dtype: str, quantized: Mapping[str, Any] | None) -> Any:
     """A model for answering: the base, or what a stage came to (an adapter is put on its base)."""
     import torch
@@ -90,4 +101,5 @@ def load_model(context: Context, what: str, *, dtype: str, quantized: Mapping[st
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, adapter)
+    keep_quantised_weights(model)
     return model.eval()

@@ -20,7 +20,14 @@ from ftc.runtime import checkpoints
 from ftc.runtime.asked import ASKED
 from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context
-from ftc.runtime.loading import base_of, dtype_of, load_tokenizer, quantization, trained_folder
+from ftc.runtime.loading import (
+    base_of,
+    dtype_of,
+    keep_quantised_weights,
+    load_tokenizer,
+    quantization,
+    trained_folder,
+)
 from ftc.runtime.run_folder import read_rows
 from ftc.runtime.tokens import Encoded, encode
 from ftc.runtime.training import RowOrder, Trainer, Watch
@@ -51,6 +58,7 @@ def run(context: Context) -> dict[str, Any]:
         peft_config=_adapter(told.lora) if told.lora else None,
         quantization_config=quantization(told.quantization) if told.quantization else None,
     )
+    keep_quantised_weights(trainer.model)
     if told.lora:
         _cast_adapters(trainer.model, dtype_of(told.lora["dtype"]))
     if told.early_stopping_patience is not None and held_out is not None:
