@@ -152,6 +152,7 @@ class Micro:
         name = phase if self._seen[phase] == 1 else f"{phase}-{self._seen[phase]}"
         self.reference_recorder.phase = name
         self.recorder.begin(name, layer)
+        self.tracker.on_thread(backward=phase == "backward")
 
     def _model_inputs(self) -> dict[str, torch.Tensor]:
         return {k: v for k, v in self.inputs.items() if k != "labels"}
