@@ -5,6 +5,8 @@ Deterministic: the same facts give the same verdict. Prints nothing and reads no
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ftc.advisor.alternatives import losers
 from ftc.advisor.confidence import confidence
 from ftc.advisor.flips import flips, instead
@@ -24,17 +26,8 @@ def decide(facts: Facts) -> Verdict:
     changes = flips(facts, settled)
     asked = questions(facts, settled)
     sure, because = confidence(facts, settled, asked)
-    values = settings_of(settled)
-    notes = (*warnings(choice_of(facts, settled)), *unwise(values))
-    return Verdict(
-        method=settled.method,
-        adapter=settled.adapter,
-        model=settled.model.id if settled.model else facts.spec.model.base,
-        chosen=settled.option.candidate if settled.option else None,
-        settings=values,
-        trace=settled.trace,
-        flags=tuple(sorted({each.flag for each in notes if each.flag})),
-        notes=notes,
+    return replace(
+        _decided(facts, settled),
         alternatives=losers(facts, settled),
         flips=changes,
         questions=asked,
@@ -48,7 +41,11 @@ def decide(facts: Facts) -> Verdict:
 def decide_at_once(facts: Facts) -> Verdict:
     """The decision with its path, settings and warnings, without all that is found by deciding again: what lost, what
     would change it, how sure it is. For a screen that follows a slider; `decide` gives the rest."""
-    settled = settle(facts)
+    return _decided(facts, settle(facts))
+
+
+def _decided(facts: Facts, settled: Settled) -> Verdict:
+    """What `decide` and `decide_at_once` share."""
     values = settings_of(settled)
     notes = (*warnings(choice_of(facts, settled)), *unwise(values))
     return Verdict(
