@@ -110,11 +110,13 @@ class Setup:
     grad_accum: int = 1
     lora_rank: int = 16
     lora_targets: str = "all-linear"  # or `attention`, or a comma-separated list
+    lora_dropout: float = 0.0
     weights: Literal["bf16", "fp16", "fp32"] = "bf16"
     adapters: Literal["bf16", "fp32"] = "fp32"
     compute: Literal["bf16", "fp16", "fp32"] = "bf16"  # autocast or matmul dtype
     kbit_upcast: bool = True  # prepare_model_for_kbit_training: what is not quantised becomes fp32
     double_quant: bool = True
+    keeps_inputs: bool = False  # releases of bitsandbytes that keep the input of every 4-bit product for backward
     optimizer: Literal["adamw", "adamw-8bit", "paged-adamw-8bit", "adafactor", "sgd"] = "adamw"
     optimizer_dtype: Literal["bf16", "fp32"] = "fp32"
     master_weights: bool = False  # fp32 copy beside bf16 weights

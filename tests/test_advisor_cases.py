@@ -24,14 +24,8 @@ def test_how_many_cases() -> None:
     assert len({case["id"] for case in CASES}) == len(CASES)
 
 
-# The estimate loads a sharded 4-bit base whole on each card; until it does not, this one is called infeasible.
-BLOCKED = ("hw-405b-qlora-one-node",)
-
-
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_situation(case: dict[str, Any]) -> None:
-    if case["id"] in BLOCKED:
-        pytest.xfail("sharded 4-bit base")
     verdict = decide(facts_of(case["spec"]))
     assert verdict.method in case["expect"], [f"{step.code} {step.answer}: {step.because}" for step in verdict.trace]
     assert verdict.method not in case.get("not", ())

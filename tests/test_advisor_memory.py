@@ -249,3 +249,70 @@ class TestPublished:
             each.id for each in wanted
             if each.peak_gib > each.device.memory_gib and memory(each.setup, each.device).fits(each.device.memory_gib)
         ] == []  # fmt: skip
+
+
+class TestSharded:
+    """A share of the base on each card, whatever it is stored in."""
+
+    @pytest.mark.parametrize("sharding", ["fsdp", "zero3"])
+    def test_a_four_bit_base_is_divided(self, sharding: Any) -> None:
+        one = setup(adapter="qlora", kbit_upcast=False)
+        several = replace(one, sharding=sharding, devices=8)
+        scales = (weights_gib(one) - 8.03e9 / 2 / GIB) * 0.5  # whole on each card: no parameters
+        assert weights_gib(one) / 8 < weights_gib(several) < weights_gib(one) / 8 + scales
+        assert peak_of(several, card()).allocated < peak_of(one, card()).allocated
+
+    def test_ddp_divides_nothing(self) -> None:
+        one = setup(adapter="qlora")
+        assert weights_gib(replace(one, sharding="ddp", devices=8)) == weights_gib(one)
+
+    def test_a_sharded_base_is_not_widened(self) -> None:
+        several = setup(adapter="qlora", sharding="fsdp", devices=4)
+        assert weights_gib(replace(several, kbit_upcast=True)) == weights_gib(replace(several, kbit_upcast=False))
+
+    def test_offloaded_weights_leave_layers_and_scales(self) -> None:
+        base = setup(adapter="qlora", architecture=model("meta-llama/Llama-3.1-70B"), sharding="fsdp", devices=2)
+        stays, leaves = memory(base, card()), memory(replace(base, offload="all"), card())
+        assert 0 < leaves.breakdown["weights"] < 0.1 * stays.breakdown["weights"]
+        assert leaves.device.likely < 0.5 * stays.device.likely
+        assert leaves.host.likely > stays.host.likely
+
+
+class TestAccumulation:
+    """Gradients of earlier micro-batches stay until the optimiser's step."""
+
+    def test_full_on_one_card(self) -> None:
+        big = setup(adapter="full", optimizer_dtype="bf16", loss="full", seq_len=4096, micro_batch=4)
+        apart = peak_of(replace(big, grad_accum=2), card()).allocated - peak_of(big, card()).allocated
+        assert 0.5 * 16.06e9 < apart < 1.1 * 16.06e9  # the peak is in the loss, where without accumulation none stand
+        assert peak_of(replace(big, grad_accum=8), card()) == peak_of(replace(big, grad_accum=2), card())
+
+    @pytest.mark.parametrize(
+        ("changes", "more"),
+        [
+            ({"adapters": "bf16"}, True),  # one flat parameter a layer: frozen weights get gradients as well
+            ({"adapters": "fp32"}, False),  # flat parameters are of one dtype
+            ({"adapters": "bf16", "grad_accum": 1}, False),
+            ({"adapters": "bf16", "adapter": "qlora"}, False),
+        ],
+    )
+    def test_flat_parameters(self, changes: dict[str, Any], more: bool) -> None:
+        sharded = setup(**{"sharding": "fsdp", "devices": 4, "grad_accum": 4, **changes})
+        assert (memory(sharded, card()).breakdown["gradients"] > 8.03e9 * 2 / GIB) is more
+
+
+def test_dropout_keeps_a_copy_and_a_mask() -> None:
+    plain = setup(checkpointing="none", adapters="bf16", autocast=False)
+    apart = peak_of(replace(plain, lora_dropout=0.05), card()).allocated - peak_of(plain, card()).allocated
+    inputs = 32 * 1024 * (6 * 4096 + 14336)  # elements that go into the seven matrices of a layer
+    assert 0.6 * 3 * inputs < apart < 1.1 * 3 * inputs  # two bytes of copy, one of mask; o and down keep theirs anyway
+
+
+def test_kept_inputs_of_four_bit_products() -> None:
+    plain = setup(adapter="qlora", checkpointing="none", lora_targets="q_proj,v_proj", kbit_upcast=False)
+    assert peak_of(replace(plain, keeps_inputs=True), card()).allocated > peak_of(plain, card()).allocated
+    checkpointed = replace(plain, checkpointing="full")
+    apart = (
+        peak_of(replace(checkpointed, keeps_inputs=True), card()).allocated / peak_of(checkpointed, card()).allocated
+    )
+    assert apart == pytest.approx(1, abs=0.02)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ftc.advisor.memory.flow import BYTES
-from ftc.advisor.memory.static import shards, standing, trained, trained_width, weights
+from ftc.advisor.memory.flow import BYTES, widens
+from ftc.advisor.memory.static import own_weights, shards, standing, trained, trained_width
 from ftc.advisor.values import Setup
 
 GIB = 2**30
@@ -11,7 +11,7 @@ GIB = 2**30
 
 def weights_gib(setup: Setup) -> float:
     """The weights alone, per device."""
-    return 0.0 if setup.offload == "all" else weights(setup) / shards(setup)[0] / GIB
+    return own_weights(setup) / GIB
 
 
 def static_gib(setup: Setup) -> float:
@@ -25,7 +25,7 @@ def bound_gib(setup: Setup) -> float:
     """The same, or what stands with every layer's input and the least that a loss over the vocabulary takes."""
     model = setup.architecture
     tokens = setup.micro_batch * setup.seq_len
-    stream = 4 if setup.adapter == "qlora" and setup.kbit_upcast else BYTES[setup.weights]
+    stream = 4 if widens(setup) else BYTES[setup.weights]
     kept = tokens * model.hidden_size * stream * model.layers
     if setup.checkpointing == "none":
         kept += tokens * 2 * model.layers * (3 * model.intermediate_size * (not model.experts) + 3 * model.hidden_size)

@@ -52,6 +52,8 @@ class Flow:
     adapted: frozenset[str]  # matrices with an adapter
     adapted_experts: bool  # peft puts adapters on fused experts as well, and adds them up to whole weights
     rank: int
+    dropout: bool  # before the adapters
+    keeps_inputs: bool  # of 4-bit products
     adapter: int  # bytes an adapter weight
     checkpointed: bool
     kernel: Kernel
@@ -74,11 +76,12 @@ def flow_of(setup: Setup, kind: str, capability: float | None) -> Flow:
     compute = BYTES[setup.compute]
     mixed = shards_weights(setup) and compute < 4  # FSDP and ZeRO-3 gather in the compute dtype
     stored = compute if mixed else BYTES[setup.weights]
+    widened = widens(setup)
     four_bit = setup.adapter == "qlora"
     full = setup.adapter not in ("lora", "qlora")
     autocast = compute < 4 if setup.autocast is None else setup.autocast
-    stream = 4 if four_bit and setup.kbit_upcast else stored
-    attention = compute if autocast or (four_bit and not setup.kbit_upcast) else stream
+    stream = 4 if widened else stored
+    attention = compute if autocast or (four_bit and not widened) else stream
     kernel = _kernel(setup, kind, capability, attention)
     return Flow(
         rows=setup.micro_batch * (2 if setup.objective in PAIRED else 1),
@@ -112,6 +115,8 @@ def flow_of(setup: Setup, kind: str, capability: float | None) -> Flow:
         adapted=frozenset() if full else frozenset(each.name for each in targeted(model, setup.lora_targets)),
         adapted_experts=family.experts_adapted and not full and setup.lora_targets == "all-linear",
         rank=setup.lora_rank,
+        dropout=setup.lora_dropout > 0 and not full,
+        keeps_inputs=setup.keeps_inputs,
         adapter=BYTES[setup.adapters],
         checkpointed=setup.checkpointing == "full",
         kernel=kernel,
@@ -126,6 +131,11 @@ def flow_of(setup: Setup, kind: str, capability: float | None) -> Flow:
 def shards_weights(setup: Setup) -> bool:
     """True where each device holds a share of the weights only."""
     return setup.sharding in ("fsdp", "zero3") and setup.devices * setup.nodes > 1
+
+
+def widens(setup: Setup) -> bool:
+    """True where what is not quantised becomes fp32. Never for a sharded base: flat parameters are of one dtype."""
+    return setup.adapter == "qlora" and setup.kbit_upcast and not shards_weights(setup)
 
 
 def _kernel(setup: Setup, kind: str, capability: float | None, operand: int) -> Kernel:

@@ -16,7 +16,7 @@ def linear(
 ) -> tuple[Block, int, Undo]:
     """x @ W for `x` of `width` bytes an element: the result, its width, and the backward step."""
     if flow.four_bit:
-        y, out, undo = _four_bit(tape, flow, x, width, inputs, outputs)
+        y, out, undo = _four_bit(tape, flow, x, width, inputs, outputs, graph)
     else:
         y, out, undo = _dense(tape, flow, x, width, inputs, outputs, graph)
     if name not in flow.adapted:
@@ -63,14 +63,19 @@ def weight_gradient(tape: Tape, flow: Flow, weight: int, width: int, *, tied: bo
     tape.kind = before
 
 
-def _four_bit(tape: Tape, flow: Flow, x: Block, width: int, inputs: int, outputs: int) -> tuple[Block, int, Undo]:
+def _four_bit(
+    tape: Tape, flow: Flow, x: Block, width: int, inputs: int, outputs: int, graph: bool
+) -> tuple[Block, int, Undo]:
     """A product in the compute dtype whose result is cast back; backward dequantises the whole weight."""
     tokens, operand = flow.tokens, flow.matmul
     same = operand == width
     cast = tape.hold(x) if same else tape.new(tokens * inputs * operand)
     dense = tape.new(inputs * outputs * operand)
     y = tape.new(tokens * outputs * operand)
-    tape.drop(dense, cast)
+    tape.drop(dense)
+    kept = cast if graph and flow.keeps_inputs else 0
+    if not kept:
+        tape.drop(cast)
     if not same:
         y = tape.turn(y, tokens * outputs * width)
 
@@ -79,7 +84,7 @@ def _four_bit(tape: Tape, flow: Flow, x: Block, width: int, inputs: int, outputs
             gradient = tape.turn(gradient, tokens * outputs * operand)
         dense = tape.new(inputs * outputs * operand)
         back = tape.new(tokens * inputs * operand)
-        tape.drop(dense, gradient)
+        tape.drop(dense, gradient, kept)
         return back if same else tape.turn(back, tokens * inputs * width)
 
     return y, width, undo
@@ -93,7 +98,7 @@ def _adapted(
     inner = flow.matmul if flow.autocast else flow.adapter
     if flow.four_bit:
         y = tape.turn(y, tokens * outputs * out)  # peft clones a 4-bit result before it is added to
-    operand = _adapter_input(tape, flow, x, width, inner, tokens * inputs)
+    operand, mask = _adapter_input(tape, flow, x, width, inner, tokens * inputs)
     small = tape.new(tokens * rank * inner)
     big = tape.turn(tape.new(tokens * outputs * inner), tokens * outputs * inner)  # B(A(x)), then times the scaling
     if flow.four_bit and not flow.autocast and inner != out:
@@ -104,7 +109,7 @@ def _adapted(
     if wide != out:
         total = tape.turn(total, tokens * outputs * out)
     if not graph:
-        tape.drop(operand, small)
+        tape.drop(operand, mask, small)
 
     def undo(gradient: Block) -> Block:
         widened = tape.hold(gradient) if wide == out else tape.new(tokens * outputs * wide)
@@ -117,6 +122,9 @@ def _adapted(
         _adapter_gradient(tape, flow, inputs * rank)
         back = tape.turn(lowered, tokens * inputs * inner)
         tape.drop(operand)
+        if mask:
+            back = tape.turn(back, tokens * inputs * inner)
+            tape.drop(mask)
         if wide == out:
             tape.drop(widened)
         if inner != width:
@@ -127,14 +135,18 @@ def _adapted(
     return total, out, undo
 
 
-def _adapter_input(tape: Tape, flow: Flow, x: Block, width: int, inner: int, elements: int) -> Block:
-    """The adapter's operand: a copy where peft or autocast has to cast, `x` itself otherwise."""
-    if flow.four_bit or not flow.autocast:
-        return tape.hold(x) if width == inner else tape.new(elements * inner)
-    in_adapter_dtype = tape.hold(x) if width == flow.adapter else tape.new(elements * flow.adapter)
-    operand = tape.hold(in_adapter_dtype) if flow.adapter == inner else tape.new(elements * inner)
-    tape.drop(in_adapter_dtype)
-    return operand
+def _adapter_input(tape: Tape, flow: Flow, x: Block, width: int, inner: int, elements: int) -> tuple[Block, Block]:
+    """The adapter's operand, and dropout's mask: copies where peft or autocast has to cast, `x` itself otherwise."""
+    autocast = flow.autocast and not flow.four_bit
+    wanted = flow.adapter if autocast else inner
+    given = tape.hold(x) if width == wanted else tape.new(elements * wanted)
+    mask = 0
+    if flow.dropout:
+        mask = tape.new(elements)  # one byte each
+        given = tape.turn(given, elements * wanted)
+    if wanted != inner:
+        given = tape.turn(given, elements * inner)
+    return given, mask
 
 
 def _adapter_gradient(tape: Tape, flow: Flow, elements: int) -> None:

@@ -10,8 +10,8 @@ from collections import deque
 from functools import lru_cache
 
 from ftc.advisor.memory.allocator import Allocator
-from ftc.advisor.memory.flow import BYTES
-from ftc.advisor.memory.static import shards, standing, state_bytes, trained_width
+from ftc.advisor.memory.flow import BYTES, shards_weights, widens
+from ftc.advisor.memory.static import scales, shards, standing, state_bytes, trained_width
 from ftc.advisor.parameters import expert_sides, layout, targeted
 from ftc.advisor.values import Setup
 
@@ -25,7 +25,10 @@ def loaded(setup: Setup) -> Allocator:
     over_weights, _, over_states = shards(setup)
     parts = standing(setup)
     own = tensors(setup)
-    if setup.adapter == "qlora":
+    if setup.adapter == "qlora" and (shards_weights(setup) or setup.offload == "all"):
+        allocator.stay(parts["weights"] - scales(setup))  # through the host, a share of each flat parameter
+        allocator.stay(scales(setup))
+    elif setup.adapter == "qlora":
         _load_quantised(allocator, setup)
     elif parts["weights"]:
         for elements in own:
@@ -89,6 +92,6 @@ def _load_quantised(allocator: Allocator, setup: Setup) -> None:
         whole(parts.head)
     for chunk in passing:
         allocator.give_back(chunk)
-    for chunk, elements in dense if setup.kbit_upcast else ():
+    for chunk, elements in dense if widens(setup) else ():
         allocator.stay(elements * 4)
         allocator.give_back(chunk)

@@ -58,10 +58,12 @@ def course_of(setup: Setup, flow: Flow, capability: float | None) -> Course:
     model = setup.architecture
     own = trained_width(setup)
     generates = setup.objective in ("grpo", "rloo")
-    sharded = shards_weights(setup)
+    gathers = shards_weights(setup) or setup.offload == "all"
     parts = layout(model)
     ends = (parts.embedding + parts.head) * flow.stored
-    layer = (parts.total - parts.embedding - parts.head) / model.layers * flow.stored
+    layers = (parts.total - parts.embedding - parts.head) * flow.stored
+    if flow.four_bit:  # gathered as they are packed, and dequantised one matrix at a time
+        layers -= (parts.linear - parts.linear_bias) * (flow.stored - 0.5)
     passing: tuple[float, ...] = ()
     if setup.optimizer_kernel == "foreach" and setup.optimizer == "adamw":  # the square roots of all second moments
         one = state_bytes(setup) / 2 / shards(setup)[2]
@@ -72,8 +74,8 @@ def course_of(setup: Setup, flow: Flow, capability: float | None) -> Course:
         scored=0 if setup.objective == "reward" else setup.completion_len or setup.seq_len,
         generated=(setup.micro_batch * setup.grad_accum, setup.seq_len) if generates else (0, 0),
         leaves=_leaves(setup, own),
-        gathered=layer if sharded else 0.0,
-        gathered_ends=ends if sharded else 0.0,
+        gathered=layers / model.layers if gathers else 0.0,
+        gathered_ends=ends if gathers else 0.0,
         optimizer_passing=passing,
         cublas=32 * 2**20 if capability is not None and capability >= 9.0 else 8519680,
     )

@@ -7,7 +7,7 @@ In bytes, each a small function of the architecture and the settings. A device's
 
 from __future__ import annotations
 
-from ftc.advisor.memory.flow import BYTES
+from ftc.advisor.memory.flow import BYTES, widens
 from ftc.advisor.parameters import layout, lora_parameters
 from ftc.advisor.values import Setup
 
@@ -22,9 +22,23 @@ def weights(setup: Setup) -> float:
     left = parts.embedding + head + parts.norms + parts.linear_bias
     return (
         matrices * quantised_bytes(setup.double_quant)
-        + left * (4 if setup.kbit_upcast else size)
-        + parts.experts * (4 if setup.kbit_upcast else size)
+        + left * (4 if widens(setup) else size)
+        + parts.experts * (4 if widens(setup) else size)
     )
+
+
+def scales(setup: Setup) -> float:
+    """Of `weights`, the scales of 4-bit ones: no parameters, so that neither sharding nor offloading reaches them."""
+    if setup.adapter != "qlora":
+        return 0.0
+    parts = layout(setup.architecture)
+    return (parts.linear - parts.linear_bias) * (quantised_bytes(setup.double_quant) - 0.5)
+
+
+def own_weights(setup: Setup) -> float:
+    """The weights that one device holds."""
+    whole = scales(setup)
+    return whole + (0.0 if setup.offload == "all" else (weights(setup) - whole) / shards(setup)[0])
 
 
 def quantised_bytes(double_quant: bool) -> float:
@@ -70,28 +84,40 @@ def shards(setup: Setup) -> tuple[int, int, int]:
 
 def standing(setup: Setup) -> dict[str, float]:
     """Bytes on one device, by component. Sharded gradients stand as well: each device keeps its share of the sum."""
-    over_weights, over_gradients, over_states = shards(setup)
-    base = weights(setup) / over_weights
+    over_weights, _, over_states = shards(setup)
+    base = own_weights(setup)
     own = trained(setup)
     full = setup.adapter not in ("lora", "qlora")
     away = setup.offload != "none"
-    gradients = 0.0
-    if setup.sharding != "none":
-        gradients = own * trained_width(setup) / over_gradients  # for DDP: its buckets, a copy of all gradients
-    if setup.sharding == "fsdp" and setup.grad_accum > 1:
-        # accelerate's no_sync keeps whole gradients, in the compute dtype, until the last micro-batch
-        gradients += own * min(BYTES[setup.compute], trained_width(setup))
     return {
-        "weights": 0.0 if setup.offload == "all" else base,
+        "weights": base,
         "adapters": own * trained_width(setup) / over_weights if not full else 0.0,
         "optimizer": 0.0 if away or setup.optimizer == "paged-adamw-8bit" else own * state_bytes(setup) / over_states,
-        "master": own * 4 / over_states if _keeps_master(setup) and not away else 0.0,
+        "master": own * 4 / over_states if keeps_master(setup) and not away else 0.0,
         "reference": base if setup.reference == "copy" else 0.0,
-        "gradients": 0.0 if away else gradients,
+        "gradients": 0.0 if away else standing_gradients(setup),
     }
 
 
-def _keeps_master(setup: Setup) -> bool:
+def standing_gradients(setup: Setup) -> float:
+    """Bytes of gradients that one device holds from step to step, or from micro-batch to micro-batch."""
+    own, width = trained(setup), trained_width(setup)
+    accumulates = setup.grad_accum > 1
+    if setup.sharding == "none":
+        return float(own * width * accumulates)
+    share = own * width / shards(setup)[1]  # for DDP: its buckets, a copy of all gradients
+    if not accumulates or setup.sharding in ("zero2", "zero3"):
+        return share
+    if setup.sharding == "ddp":
+        return share + own * width
+    # accelerate's no_sync keeps whole gradients, in the compute dtype, until the last micro-batch. FSDP1 makes flat
+    # parameters of a layer's weights of one dtype, and their gradients with them: adapters in the base's own dtype
+    # take the frozen weights along, as in litgpt's runs with 2 and 4 GPUs.
+    mixed = setup.adapter == "lora" and setup.adapters == setup.weights
+    return share + own * min(BYTES[setup.compute], width) + mixed * weights(setup)
+
+
+def keeps_master(setup: Setup) -> bool:
     """An fp32 copy of what is trained: asked for, or as DeepSpeed always keeps it beside 16-bit weights."""
     if trained_width(setup) == 4:
         return False

@@ -116,8 +116,9 @@ class _Player:
     def backward(self, gradient: Block, kept: list[Kept]) -> None:
         """Layers from the last to the first."""
         tape, flow = self.tape, self.flow
-        # FSDP1's flat parameters make gradients of the size of a whole layer, frozen or not, and sum them in a copy
-        gathered = self._gather(2 if flow.full else 4)
+        # FSDP1's flat parameters make gradients of the size of a whole layer, frozen or not, and sum them in a copy;
+        # packed weights have no gradients
+        gathered = self._gather(2 if flow.full or flow.four_bit else 4)
         for index in reversed(range(flow.layers)):
             stays, undo = kept[index]
             before = len(tape.gradients)

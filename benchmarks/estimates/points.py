@@ -107,6 +107,8 @@ def _setup(row: dict[str, str]) -> Setup:
     if "selective" in row["grad_checkpointing"] or "optimizer_in_bwd" in row["optimizer"] + row["notes"]:
         raise ValueError("selective checkpointing or an optimiser inside the backward pass is not one of ours")
     devices = int(_number(row["n_gpus"]) or 1)
+    if devices > 1 and "may have applied" in row["notes"]:
+        raise ValueError("published for several GPUs, with the memory of one")
     sharding = row["sharding"].lower()
     if "tp" in sharding or " x " in sharding or "cp" in sharding:
         raise ValueError(f"sharding {row['sharding']} is not one of ours")
@@ -119,6 +121,7 @@ def _setup(row: dict[str, str]) -> Setup:
     )  # accelerate makes fp32 of what FSDP trains in mixed precision
     stored = "fp32" if weights.startswith("fp32") or upcast else "fp16" if weights.startswith("fp16 base") else "bf16"
     liger = row["liger"].lower()
+    litgpt = row["id"].startswith("litgpt")  # its scripts put dropout before adapters (finetune/lora.py: 0.05)
     return Setup(
         architecture=_architecture(row),
         adapter=method,  # type: ignore[arg-type]
@@ -127,11 +130,13 @@ def _setup(row: dict[str, str]) -> Setup:
         grad_accum=int(_number(row["grad_accum"]) or 1),
         lora_rank=int(_number(row["lora_r"]) or 16),
         lora_targets=_targets(row["target_modules"]),
+        lora_dropout=0.05 if litgpt else 0.0,
         weights=stored,  # type: ignore[arg-type]
         adapters="bf16" if "bf16-true" in weights or weights == "bf16" else "fp32",
         compute="bf16" if stored == "fp32" and "bf16" in weights else stored,  # type: ignore[arg-type]
         kbit_upcast=plain or "upcast" in weights or "prepare_model" in weights,
         double_quant="no double" not in row["quant"] and row["quant"] != "nf4 (bnb)",
+        keeps_inputs="bnb 0.4" in row["software"],
         optimizer="adamw-8bit" if "8" in row["optimizer"] and "bit" in row["optimizer"].lower() else "adamw",
         optimizer_dtype="fp32" if "fp32" in row["optimizer"] or "32bit" in row["optimizer"] or stored == "fp32" or
         (method != "full" and "bf16-true" not in weights and weights != "bf16") else "bf16",
