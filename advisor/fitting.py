@@ -145,7 +145,7 @@ def _timed(sheet: Sheet, level: int) -> list[tuple[TimeEstimate, Setup]]:
 
 def _forced(sheet: Sheet) -> bool:
     """True where the spec decides about checkpointing."""
-    return "checkpointing" in sheet.facts.spec.overrides
+    return sheet.forced("checkpointing") is not None
 
 
 def _need(setup: Setup, sheet: Sheet) -> MemoryEstimate:
@@ -197,10 +197,10 @@ def first_values(sheet: Sheet) -> Sheet:
     """The sheet with everything settled that memory and time depend on."""
     values: dict[str, Scalar] = {}
     filling = replace(sheet, values=values)  # sees each value as soon as it is there
-    overrides = sheet.facts.spec.overrides
     for rule in SETTINGS_FIRST:
-        if rule.name in overrides:
-            values[rule.name] = overrides[rule.name]
+        forced = sheet.forced(rule.name)
+        if forced is not None:
+            values[rule.name] = forced[1]
             continue
         filled = rule.fill(filling)
         if filled is not None:
@@ -251,7 +251,7 @@ def _may_offload(sheet: Sheet) -> bool:
 def _ranks_and_lengths(sheet: Sheet) -> list[tuple[int, int]]:
     """Whole rows first, then the least rank, then rows that lose their end."""
     rank, lengths = int(sheet.number("lora.rank", 16)), _lengths(sheet)
-    fixed = "lora.rank" in sheet.facts.spec.overrides or sheet.adapter == "full"
+    fixed = sheet.forced("lora.rank") is not None or sheet.adapter == "full"
     least = rank if fixed or not holds(sheet, LEAST_RANK) else min(rank, LEAST_RANK)
     return [(rank, lengths[0]), *((least, length) for length in lengths if (least, length) != (rank, lengths[0]))]
 
@@ -259,7 +259,7 @@ def _ranks_and_lengths(sheet: Sheet) -> list[tuple[int, int]]:
 def _lengths(sheet: Sheet) -> tuple[int, ...]:
     """The length that the rule asks for, then those that cut the longest hundredth, twentieth and tenth."""
     whole = int(sheet.number("max_length", 1024))
-    if "max_length" in sheet.facts.spec.overrides or sheet.objective == "cpt":
+    if sheet.forced("max_length") is not None or sheet.objective == "cpt":
         return (whole,)
     shorter = (bucket(longest(sheet, "p99")), bucket(longest(sheet, "p95")), bucket(longest(sheet, "p90")))
     return tuple(sorted({whole, *(each for each in shorter if LEAST_LENGTH * whole <= each < whole)}, reverse=True))
@@ -277,9 +277,9 @@ def _shardings(sheet: Sheet) -> tuple[Sharding, ...]:
 
 
 def _checkpointings(sheet: Sheet) -> tuple[Checkpointing, ...]:
-    forced = sheet.facts.spec.overrides.get("checkpointing")
-    if isinstance(forced, bool):
-        return ("full",) if forced else ("none",)
+    forced = sheet.forced("checkpointing")
+    if forced is not None:
+        return ("full",) if forced[1] else ("none",)
     return ("none", "full")
 
 
@@ -330,14 +330,14 @@ def _reference(sheet: Sheet) -> Literal["none", "adapter-off", "copy", "precompu
         return "adapter-off"
     if sheet.objective == "dpo":
         return "precomputed"
-    return "copy" if sheet.objective == "kto" else "none"
+    return "none" if sheet.objective == "grpo" else "copy"  # GRPO has no leash by default
 
 
 def _batches(sheet: Sheet, setup: Setup) -> list[int]:
     """Micro-batches worth trying, largest first."""
-    forced = sheet.facts.spec.overrides.get("micro_batch")
-    if isinstance(forced, int) and not isinstance(forced, bool):
-        return [forced]
+    forced = sheet.forced("micro_batch")
+    if forced is not None and isinstance(forced[1], int):
+        return [forced[1]]
     devices = setup.devices * setup.nodes
     share = max(1, int(sheet.number("effective_batch", 16)) // devices)
     if sheet.objective in ON_POLICY:

@@ -22,6 +22,9 @@ class Allowed:
     words: tuple[str, ...] = ()
 
 
+# A chain trains in several stages: `dpo.learning_rate` is that of one of them, `learning_rate` that of each.
+STAGES = ("cpt", "sft", "dpo", "kto", "reward", "rloo", "grpo")
+
 _COUNT = Allowed(type=int, low=1)
 _SHARE = Allowed(type=float, high=1.0)
 _RATE = Allowed(type=float, low=1e-9, high=1.0)
@@ -80,6 +83,7 @@ ALLOWED: dict[str, Allowed] = {
     "grpo.max_completion_length": _COUNT,
     "grpo.temperature": Allowed(type=float, low=0.01, high=5),
     "cpt.replay": Allowed(type=float, high=0.95),
+    "reward.least_accuracy": Allowed(type=float, low=0.5, high=1.0),
 }  # fmt: skip
 
 
@@ -90,7 +94,8 @@ def check_overrides(spec: Spec) -> list[Diagnostic]:
 
 def _check(key: str, value: Scalar) -> Diagnostic | None:
     where = f"overrides.{key}"
-    allowed = ALLOWED.get(key)
+    stage, _, name = key.partition(".")
+    allowed = ALLOWED.get(key) or (ALLOWED.get(name) if stage in STAGES else None)
     if allowed is None:
         return Diagnostic(code="S130", key=where, message=f"no setting called {key}{_near(key)}")
     if not _fits(value, allowed.type):

@@ -28,7 +28,16 @@ from ftc.advisor.fitting import (
 from ftc.advisor.rules.choice import Shortfall
 from ftc.advisor.rules.labels import useful_epochs
 from ftc.advisor.sheet import Sheet
-from ftc.advisor.values import Adapter, Architecture, Candidate, Facts, Machine, Objective, TimeEstimate
+from ftc.advisor.values import (
+    Adapter,
+    Architecture,
+    Candidate,
+    Facts,
+    Machine,
+    Objective,
+    StageEstimate,
+    TimeEstimate,
+)
 from ftc.spec.estimate import Estimate
 
 STAGES: dict[str, tuple[Objective, ...]] = {
@@ -148,8 +157,18 @@ def _sheets(facts: Facts, method: str, adapter: Adapter, model: Architecture, ma
         first_values(
             Sheet(facts=facts, method=method, objective=objective, adapter=adapter, model=model, machine=machine)
         )
-        for objective in STAGES[method]
+        for objective in stages_of(facts, method)
     ]
+
+
+def stages_of(facts: Facts, method: str) -> tuple[Objective, ...]:
+    """What is trained, in order. Without demonstrations nothing is imitated; with them RLHF starts by imitating."""
+    shown = facts.profile.demonstrations is not None
+    if method == "cpt+sft" and not shown:
+        return ("cpt",)
+    if method == "rlhf" and shown:
+        return ("sft", *STAGES[method])
+    return STAGES[method]
 
 
 def preference(facts: Facts, each: Option) -> tuple[float, ...]:
@@ -292,6 +311,7 @@ def _option(
         method=method, adapter=adapter, model=model.id, machine=machine, setup=main.setup, memory=largest.memory,
         time=time, usd=usd, quality=quality(adapter, model), feasible=not broken,
         why_not="; ".join(text for _, text in broken),
+        stages=tuple(StageEstimate(setup=each.setup, memory=each.memory, time=each.time) for each in stages),
     )  # fmt: skip
     return Option(candidate=candidate, stages=stages, short=frozenset(lack for lack, _ in broken))
 

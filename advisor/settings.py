@@ -28,14 +28,14 @@ def settings(stages: tuple[Fit, ...], main: Fit) -> dict[str, Setting]:
 
 def stage_settings(stage: Fit) -> dict[str, Setting]:
     """The settings of one stage, by plain keys."""
-    overrides = stage.sheet.facts.spec.overrides
     values: dict[str, Scalar] = dict(stage.sheet.values)
     sheet = replace(stage.sheet, setup=stage.setup, values=values)  # sees each value as soon as it is there
     found: dict[str, Setting] = {}
     for rule in SETTINGS:
         filled = rule.fill(sheet)
-        if rule.name in overrides and (filled is not None or rule.name in OPTIONAL):
-            filled = overridden(filled, rule.name, overrides[rule.name])
+        forced = sheet.forced(rule.name)
+        if forced is not None and (filled is not None or rule.name in OPTIONAL):
+            filled = overridden(filled, *forced)
         if filled is None:
             continue
         values[rule.name] = filled.value

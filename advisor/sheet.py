@@ -12,6 +12,11 @@ from ftc.advisor import reading
 from ftc.advisor.values import Adapter, Architecture, Device, Facts, Machine, Objective, Setup
 from ftc.spec.model import Scalar
 from ftc.spec.profile import SetProfile
+from ftc.spec.split import held_out_size
+
+COMMONER = (
+    3  # thumbs of the commoner kind that are used for each of the rarer. Source: KTO, arXiv 2402.01306 (data imbalance)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +48,35 @@ class Sheet:
             return max(1, profile.train_rows or reading.demonstrations(self.facts) - held)
         if self.objective == "cpt":
             return max(1, round(reading.corpus_tokens(self.facts) / self.number("max_length", 2048)))
+        if self.objective == "rloo":
+            return self.prompt_rows
         return self.preference_rows
+
+    @property
+    def prompt_rows(self) -> int:
+        """Prompts that a policy answers while it is trained against a learned reward."""
+        profile = self.facts.profile
+        if profile.prompts is not None:
+            return self._left(profile.prompts.rows)
+        feedback = profile.feedback
+        return self._left(feedback.prompts or feedback.set.rows) if feedback is not None else self.preference_rows
 
     @property
     def preference_rows(self) -> int:
         """Rows of feedback that are trained on; of thumbs, the rarer kind and thrice as many of the other."""
         facts = self.facts
         if reading.feedback_type(facts) in ("paired", "ranked"):
-            return max(1, reading.pairs(facts))
+            return self._left(reading.pairs(facts))
         if reading.feedback_type(facts) == "binary":
             good, bad = reading.thumbs(facts)
-            return max(1, min(good, bad) + min(max(good, bad), 3 * max(1, min(good, bad))))
-        return max(1, reading.feedback_rows(facts))
+            return self._left(min(good, bad) + min(max(good, bad), COMMONER * max(1, min(good, bad))))
+        return self._left(reading.feedback_rows(facts))
+
+    def _left(self, rows: int) -> int:
+        """What is left to train on once the held-out rows are put aside."""
+        data = self.facts.spec.data
+        apart = data.evaluation.source is not None and not data.demonstrations
+        return max(1, rows if apart else rows - held_out_size(rows, data.evaluation.fraction))
 
     @property
     def lengths(self) -> SetProfile | None:
@@ -75,6 +97,14 @@ class Sheet:
         if lengths.sequence is not None:
             return lengths.sequence.mean
         return max(1.0, reading.mean_tokens(lengths.prompt) + reading.mean_tokens(lengths.completion))
+
+    def forced(self, name: str) -> tuple[str, Scalar] | None:
+        """The override of a setting in this stage, with its key: `dpo.epochs` goes before `epochs`."""
+        overrides = self.facts.spec.overrides
+        for key in (f"{self.objective}.{name}", name):
+            if key in overrides:
+                return key, overrides[key]
+        return None
 
     def number(self, key: str, fallback: float = 0.0) -> float:
         """A value that was settled already, as a number."""

@@ -191,6 +191,15 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageEstimate:
+    """One training stage of a candidate: how it is set up and what it takes."""
+
+    setup: Setup
+    memory: MemoryEstimate
+    time: TimeEstimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One way to do it, feasible or not, with its price. The losers are kept."""
 
@@ -206,6 +215,7 @@ class Candidate:
     feasible: bool = True
     why_not: str = ""  # names the constraint that fails, or why it lost
     pareto: bool = False
+    stages: tuple[StageEstimate, ...] = ()  # in the order of their running
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

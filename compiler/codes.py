@@ -12,17 +12,24 @@ CODES: dict[str, Code] = {
         "what to do instead and what would change it.",
         fix="`ftc advise` shows the whole reasoning and the nearest plan that works.",
     ),
-    "M902": Code(
-        title="the runtime has no stage for this method",
-        checks="Every stage that the method needs exists in the runtime.",
-        why="The advice stands, but nothing here carries it out. Nothing is written, so that nothing is paid for.",
-        fix="Set `method:` to one of the methods named in the message to train that way instead.",
-    ),
+    # M902 is gone: every method that trains has its stages.
     "M903": Code(
         title="described data cannot be trained on",
-        checks="The data that the method trains on is given by `path`.",
+        checks="The rows that the method works on are given by `path`.",
         why="Advice and estimates work from a description; a run needs rows.",
-        fix="Give `data.demonstrations.path`. `ftc advise` and `ftc estimate` go on working without it.",
+        fix="Give the `path` that the message names. `ftc advise` and `ftc estimate` go on working without it.",
+    ),
+    "M904": Code(
+        title="nothing says how an answer is checked",
+        checks="For policy optimisation against a checkable reward: a reward function, or rows with answers or tests.",
+        why="Without a check every answer is worth the same, and nothing is learned.",
+        fix="Give `data.reward.function: rewards.py:score`, or rows with an `answer` or `tests` column.",
+    ),
+    "M905": Code(
+        title="no machine holds a model",
+        checks="For prompting: the model fits on one of the machines, for money that is there.",
+        why="Prompts are chosen by asking the model, on the same rows on which it is scored.",
+        fix="`ftc advise` shows what fits; set `hardware` to what you have or would rent.",
     ),
     "R001": Code(
         title="no such plan",

@@ -6,54 +6,23 @@ where that value comes from, the estimate of each stage, and the hashes that let
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ftc.advisor.values import Facts, Verdict
+from ftc.advisor.values import Candidate, Facts
 from ftc.advisor.verdict_json import memory_json, verdict_json
-from ftc.compiler import stages as told
-from ftc.compiler.plan import SCHEMA_VERSION, Plan, Stage
+from ftc.compiler.chain import CHAINS, stages
+from ftc.compiler.inputs import Inputs
+from ftc.compiler.plan import SCHEMA_VERSION, Plan
+from ftc.compiler.rows import needed, rows_of
 from ftc.spec.diagnostics import Diagnostic, Refused
-from ftc.spec.estimate import Estimate
-from ftc.spec.model import Source, Spec
+from ftc.spec.model import Spec
 from ftc.spec.profile import DataProfile, SetProfile
-
-TRAINS = {"sft-full": "full", "sft-lora": "lora", "sft-qlora": "qlora"}
-NOT_A_RUN = ("prompt", "rag", "needs-data", "infeasible")
-SAMPLES = 12  # outputs kept for the report: as many as a person reads
-EXPORT_CHECKS = 8  # prompts answered before and after export
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """What a plan is made of. `digests` are SHA-256: `spec`, `catalogue`; `versions` are of the training stack.
-
-    `spec_folder` is the way from the plan's folder to the spec's, empty where they are the same: relative paths in a
-    plan start where the plan lies.
-    """
-
-    facts: Facts
-    verdict: Verdict
-    digests: Mapping[str, str]
-    versions: Mapping[str, str]
-    prices_as_of: str
-    spec_folder: str = ""
-
-    def path(self, written: str) -> str:
-        """A path of the spec, as the plan has it. What is no local path (a hub id) stays as it is."""
-        if not self.spec_folder or Path(written).is_absolute() or written.startswith("~"):
-            return written
-        local = "*" in written or (self.facts.spec.folder / written).exists()
-        return Path(self.spec_folder, written).as_posix() if local else written
 
 
 def compile_plan(inputs: Inputs) -> Plan:
     """The plan. Raises Refused (exit code 3) where the verdict cannot be run, naming what is missing."""
     spec, profile, verdict = inputs.facts.spec, inputs.facts.profile, inputs.verdict
-    _refuse_what_cannot_run(spec, verdict)
+    _refuse_what_cannot_run(inputs)
     return Plan(
         schema=SCHEMA_VERSION,
         name=spec.name,
@@ -62,15 +31,15 @@ def compile_plan(inputs: Inputs) -> Plan:
         goal=_goal(spec),
         model=_model(inputs),
         data=_data(spec, profile),
-        hardware=_hardware(verdict),
+        hardware=_hardware(inputs.chosen),
         budget={
             "usd": spec.budget.usd,
             "hours": spec.budget.hours,
-            "usd_per_hour": verdict.chosen.machine.usd_per_hour if verdict.chosen and verdict.chosen.machine else 0.0,
+            "usd_per_hour": inputs.chosen.machine.usd_per_hour if inputs.chosen.machine else 0.0,
         },
         verdict=verdict_json(verdict),
-        stages=_stages(inputs),
-        estimate=_estimate(verdict),
+        stages=stages(inputs),
+        estimate=_estimate(inputs.chosen),
         versions=dict(inputs.versions),
         prices_as_of=inputs.prices_as_of,
     )
@@ -79,22 +48,30 @@ def compile_plan(inputs: Inputs) -> Plan:
 # --- what cannot be run -------------------------------------------------------------------------------------------
 
 
-def _refuse_what_cannot_run(spec: Spec, verdict: Verdict) -> None:
+def _refuse_what_cannot_run(inputs: Inputs) -> None:
+    facts, verdict = inputs.facts, inputs.verdict
     method = verdict.method
-    if method in NOT_A_RUN:
+    if method not in CHAINS:
         raise Refused(
             [Diagnostic(code="M901", message=f"the answer is {method}: {verdict.instead}", fix="ftc advise")], 3
         )
-    if method not in TRAINS:
-        message = f"{method} is the right method, and this ftc has no stage that carries it out yet"
-        ready = ", ".join(sorted(TRAINS))
-        fix = f"methods that run: {ready} (set `method:` to one of them to train that way instead)"
-        raise Refused([Diagnostic(code="M902", message=message, fix=fix, key="method")], 3)
-    described = [each for each in spec.data.demonstrations if each.described]
-    if described or not spec.data.demonstrations:
-        message = "data.demonstrations is described, not given: the plan could not be run"
-        fix = "give data.demonstrations.path; `ftc estimate` and `ftc advise` work without it"
-        raise Refused([Diagnostic(code="M903", message=message, fix=fix, key="data.demonstrations")], 3)
+    problems = [found for name in needed(facts, method) if (found := _not_there(facts, name, method)) is not None]
+    if inputs.candidate is None:
+        message = f"no machine of the spec holds a model for {method}"
+        problems.append(Diagnostic(code="M905", message=message, fix="ftc advise", key="hardware"))
+    if problems:
+        raise Refused(problems, 3)
+
+
+def _not_there(facts: Facts, name: str, method: str) -> Diagnostic | None:
+    """Rows that a plan could not read."""
+    rows = rows_of(facts, name, method)
+    if rows is not None and not rows.described:
+        return None
+    said = "is described, not given" if rows is not None else "is not there"
+    message = f"data.{name} {said}: a plan of {method} could not be run"
+    fix = f"give data.{name}.path; `ftc estimate` and `ftc advise` work without it"
+    return Diagnostic(code="M903", message=message, fix=fix, key=f"data.{name}")
 
 
 # --- the head of the plan -----------------------------------------------------------------------------------------
@@ -113,10 +90,9 @@ def _goal(spec: Spec) -> dict[str, Any]:
 
 
 def _model(inputs: Inputs) -> dict[str, Any]:
-    chosen = inputs.verdict.chosen
-    if chosen is None or chosen.setup is None:
-        raise ValueError("a training verdict has a chosen candidate with a setup")
-    model = chosen.setup.architecture
+    if inputs.chosen.setup is None:
+        raise ValueError("what is run has a setup")
+    model = inputs.chosen.setup.architecture
     return {
         "base": _base(inputs),
         "revision": inputs.facts.spec.model.revision,
@@ -132,11 +108,17 @@ def _model(inputs: Inputs) -> dict[str, Any]:
 
 def _base(inputs: Inputs) -> str:
     """A local folder is a path like any other; hub ids and built-in models are names."""
-    return inputs.path(inputs.verdict.model)
+    return inputs.path(inputs.chosen.model)
 
 
 def _data(spec: Spec, profile: DataProfile) -> dict[str, Any]:
-    sets = {"demonstrations": profile.demonstrations, "evaluation": profile.evaluation}
+    sets = {
+        "demonstrations": profile.demonstrations,
+        "feedback": profile.feedback.set if profile.feedback else None,
+        "corpus": profile.corpus,
+        "prompts": profile.prompts,
+        "evaluation": profile.evaluation,
+    }
     return {
         "profiles": {role: _set(each) for role, each in sets.items() if each},
         "train_rows": profile.train_rows,
@@ -165,10 +147,10 @@ def _set(profile: SetProfile) -> dict[str, Any]:
     }
 
 
-def _hardware(verdict: Verdict) -> dict[str, Any]:
-    machine = verdict.chosen.machine if verdict.chosen else None
+def _hardware(chosen: Candidate) -> dict[str, Any]:
+    machine = chosen.machine
     if machine is None:
-        raise ValueError("a training verdict has a machine")
+        raise ValueError("what is run has a machine")
     return {
         "gpu": machine.device.name,
         "kind": machine.device.kind,
@@ -179,10 +161,9 @@ def _hardware(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _estimate(verdict: Verdict) -> dict[str, Any]:
-    chosen = verdict.chosen
-    if chosen is None or chosen.time is None or chosen.memory is None or chosen.usd is None:
-        raise ValueError("a training verdict is estimated")
+def _estimate(chosen: Candidate) -> dict[str, Any]:
+    if chosen.time is None or chosen.memory is None or chosen.usd is None:
+        raise ValueError("what is run is estimated")
     return {
         "hours": chosen.time.hours.to_json(),
         "usd": chosen.usd.to_json(),
@@ -191,173 +172,3 @@ def _estimate(verdict: Verdict) -> dict[str, Any]:
         "bound": chosen.time.bound,
         "parts_hours": dict(chosen.time.parts_hours),
     }
-
-
-# --- the stages ---------------------------------------------------------------------------------------------------
-
-
-def _stages(inputs: Inputs) -> tuple[Stage, ...]:
-    """In the order of their running: prepare, baseline, sft, evaluate, merge, export, report."""
-    spec, profile, verdict = inputs.facts.spec, inputs.facts.profile, inputs.verdict
-    adapter = TRAINS[verdict.method]
-    trained = "sft"
-    result = trained if adapter == "full" else "merge"
-    merge = [] if adapter == "full" else [_merge(verdict, trained)]
-    return (
-        _prepare(inputs),
-        _evaluate("baseline", "base", ("prepare",), spec, profile, verdict),
-        _sft(adapter, verdict),
-        _evaluate("evaluate", trained, ("prepare", trained), spec, profile, verdict),
-        *merge,
-        _stage("export", (result,), told.Export(stage=result, target=spec.deploy.target, check_prompts=EXPORT_CHECKS)),
-        _stage("report", ("baseline", "evaluate", "export"), told.Report(samples=SAMPLES)),
-    )
-
-
-def _stage(
-    kind: str,
-    needs: tuple[str, ...],
-    arguments: object,
-    *,
-    origins: Mapping[str, str] | None = None,
-    estimate: Mapping[str, Any] | None = None,
-) -> Stage:
-    """A stage whose arguments come from `default` unless `origins` says otherwise."""
-    written = told.write_arguments(arguments)
-    return Stage(
-        id=kind,
-        kind=kind,  # type: ignore[arg-type]
-        needs=needs,
-        arguments=written,
-        origins={name: (origins or {}).get(name, "default") for name in written},
-        estimate=dict(estimate or {}),
-    )
-
-
-def _prepare(inputs: Inputs) -> Stage:
-    spec, profile, verdict = inputs.facts.spec, inputs.facts.profile, inputs.verdict
-    rows = profile.demonstrations
-    if rows is None:
-        raise ValueError("training needs demonstrations")
-    evaluation = spec.data.evaluation.source
-    max_length = verdict.settings["max_length"]
-    classes = [label for label, _ in rows.classes]
-    arguments = told.Prepare(
-        role="demonstrations",
-        sources=[_source(inputs, each, rows.format) for each in spec.data.demonstrations],
-        evaluation=_source(inputs, evaluation, profile.evaluation.format)
-        if evaluation and profile.evaluation
-        else None,
-        held_out_rows=profile.held_out_rows,
-        stratify=bool(classes),
-        max_length=int(max_length.value),
-        expected_rows=rows.rows,
-        labels=classes,
-    )
-    origins = {
-        "role": "spec data",
-        "sources": "spec data.demonstrations",
-        "evaluation": "spec data.evaluation" if evaluation else "default",
-        "held_out_rows": "profile" if evaluation else "rule of held-out size",
-        "stratify": "profile",
-        "max_length": max_length.origin,
-        "expected_rows": "profile",
-        "labels": "profile",
-    }
-    return _stage("prepare", (), arguments, origins=origins)
-
-
-def _source(inputs: Inputs, source: Source, recognised: str) -> dict[str, Any]:
-    return {
-        "path": inputs.path(source.path or ""),
-        "format": recognised if source.format == "auto" else source.format,
-        "columns": dict(source.columns),
-        "weight": source.weight,
-        "group_by": source.group_by,
-    }
-
-
-def _evaluate(
-    kind: str, model: str, needs: tuple[str, ...], spec: Spec, profile: DataProfile, verdict: Verdict
-) -> Stage:
-    settings, rows = verdict.settings, profile.demonstrations
-    classes = bool(rows and rows.classes)
-    longest = rows.completion.max if rows and rows.completion else 256
-    micro_batch = int(settings["micro_batch"].value)
-    arguments = told.Evaluate(
-        model=model,
-        metrics=["accuracy", "macro_f1", "held_out_loss"] if classes else ["exact_match", "held_out_loss"],
-        max_new_tokens=min(1024, math.ceil(longest * 1.25 / 8) * 8 + 8),
-        batch_size=4 * micro_batch,
-        few_shot=0,
-        constrain_labels=False,
-        samples=SAMPLES,
-        dtype=str(settings["dtype"].value),
-        quantize=verdict.adapter == "qlora",
-    )
-    origins = {
-        "model": "verdict",
-        "metrics": f"goal.task {spec.goal.task}",
-        "max_new_tokens": "profile: the longest completion and a quarter more, in steps of 8",
-        "batch_size": "4 x micro_batch: no gradients are kept",
-        "dtype": settings["dtype"].origin,
-        "quantize": "verdict: scored in the precision it is trained in",
-    }
-    hours = (
-        verdict.chosen.time.parts_hours.get("evaluation", 0.0) / 2 if verdict.chosen and verdict.chosen.time else 0.0
-    )
-    return _stage(kind, needs, arguments, origins=origins, estimate=_share(verdict, hours))
-
-
-def _sft(adapter: str, verdict: Verdict) -> Stage:
-    value = {name: setting.value for name, setting in verdict.settings.items()}
-    origins = {name: setting.origin for name, setting in verdict.settings.items()}
-    lora = quantization = None
-    if adapter != "full":
-        lora = {
-            name: value[f"lora.{name}"] for name in ("rank", "alpha", "dropout", "targets", "rslora", "dora", "dtype")
-        }
-        origins["lora"] = "; ".join(f"{name}: {origins[f'lora.{name}']}" for name in sorted(lora))
-    if adapter == "qlora":
-        quantization = {name: value[f"quantization.{name}"] for name in ("type", "double_quant", "compute_dtype")}
-        origins["quantization"] = "; ".join(
-            f"{name}: {origins[f'quantization.{name}']}" for name in sorted(quantization)
-        )
-    plain = told.Train.__dataclass_fields__.keys() - {"adapter", "start_from", "lora", "quantization"}
-    arguments = told.read_arguments(
-        "sft",
-        {
-            **{name: value.get(name) for name in plain},
-            "adapter": adapter,
-            "start_from": "base",
-            "lora": lora,
-            "quantization": quantization,
-        },
-    )
-    origins |= {"adapter": "verdict", "start_from": "verdict"}
-    chosen = verdict.chosen
-    estimate: dict[str, Any] = {}
-    if chosen and chosen.time and chosen.memory:
-        parts = chosen.time.parts_hours
-        estimate = _share(verdict, sum(hours for name, hours in parts.items() if name != "evaluation"))
-        estimate["memory_gib"] = chosen.memory.device.range()
-    return _stage("sft", ("prepare",), arguments, origins=origins, estimate=estimate)
-
-
-def _merge(verdict: Verdict, trained: str) -> Stage:
-    dtype = verdict.settings["dtype"]
-    arguments = told.Merge(stage=trained, dtype=str(dtype.value))
-    return _stage("merge", (trained,), arguments, origins={"stage": "verdict", "dtype": dtype.origin})
-
-
-def _share(verdict: Verdict, hours: float) -> dict[str, Any]:
-    """The estimate of a part of the run: as uncertain as the whole, in proportion."""
-    chosen = verdict.chosen
-    if chosen is None or chosen.time is None or chosen.usd is None or chosen.time.hours.likely <= 0:
-        return {}
-    share = hours / chosen.time.hours.likely
-    return {"hours": _range(chosen.time.hours, share), "usd": _range(chosen.usd, share)}
-
-
-def _range(estimate: Estimate, share: float) -> dict[str, float]:
-    return {name: value * share for name, value in estimate.range().items()}

@@ -78,12 +78,17 @@ def compile_advice(advice: Advice, plan_folder: Path | None = None) -> Plan:
     """The plan for a verdict that was already reached, to be written into `plan_folder` (the spec's unless given)."""
     from ftc.advisor.catalogue import catalogue_digest
     from ftc.advisor.prices import prices_as_of
-    from ftc.compiler.compile import Inputs, compile_plan
+    from ftc.advisor.prompting import prompted
+    from ftc.compiler.compile import compile_plan
+    from ftc.compiler.inputs import Inputs
+    from ftc.compiler.tell import TRIES
 
     way = os.path.relpath(advice.spec.folder, plan_folder or advice.spec.folder)
+    verdict = advice.verdict
     inputs = Inputs(
         facts=advice.facts,
-        verdict=advice.verdict,
+        verdict=verdict,
+        candidate=prompted(advice.facts, TRIES) if verdict.method == "prompt" else verdict.chosen,
         digests={"spec": advice.loaded.digest, "catalogue": catalogue_digest()},
         versions=stack_versions(),
         prices_as_of=prices_as_of(),

@@ -84,14 +84,21 @@ def keep_quantised_weights(model: Any) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
+def start_folder(context: Context, stage_id: str) -> Path | None:
+    """The whole model that a training stage started from, None where that is the base."""
+    start = str(context.plan.stage(stage_id).arguments.get("start_from", BASE))
+    return None if start == BASE else trained_folder(context, start)
+
+
 def load_model(context: Context, what: str, *, dtype: str, quantized: Mapping[str, Any] | None) -> Any:
-    """A model for answering: the base, or what a stage came to (an adapter is put on its base)."""
+    """A model for answering: the base, or what a stage came to (an adapter is put on what it was trained on)."""
     import torch
     from transformers import AutoModelForCausalLM
 
     where = None if what == BASE else trained_folder(context, what)
     adapter = where if where is not None and (where / ADAPTER_CONFIG).exists() else None
-    place, options = (str(where), {}) if where is not None and adapter is None else base_of(context)
+    whole = start_folder(context, what) if adapter is not None else where
+    place, options = (str(whole), {}) if whole is not None else base_of(context)
     if quantized is not None and (where is None or adapter is not None):
         options["quantization_config"] = quantization(quantized)
     if torch.cuda.is_available():

@@ -21,15 +21,16 @@ class RunFolder:
         """The plan that is being run, a copy."""
         return self.path / "plan.json"
 
-    @property
-    def train_rows(self) -> Path:
-        """The rows to train on."""
-        return self.path / "data" / "train.jsonl"
+    def train_rows(self, rows: str) -> Path:
+        """The rows of that name to train on."""
+        return self._data(rows) / "train.jsonl"
 
-    @property
-    def held_out_rows(self) -> Path:
-        """The rows to score on."""
-        return self.path / "data" / "held_out.jsonl"
+    def held_out_rows(self, rows: str) -> Path:
+        """The rows of that name to score on."""
+        return self._data(rows) / "held_out.jsonl"
+
+    def _data(self, rows: str) -> Path:
+        return self.path / "data" / _plain(rows)
 
     @property
     def model(self) -> Path:
@@ -48,14 +49,19 @@ class RunFolder:
 
     def stage(self, stage_id: str) -> Path:
         """Where a stage keeps its files. Raises ValueError where an id would lead out of the folder."""
-        if not stage_id or any(part in stage_id for part in ("/", "\\", "..", "\0")):
-            raise ValueError(f"not the id of a stage: {stage_id!r}")
-        return self.path / "stages" / stage_id
+        return self.path / "stages" / _plain(stage_id)
 
     def log(self, stage_id: str) -> Path:
         """What a stage's process printed."""
         self.stage(stage_id)
         return self.path / "logs" / f"{stage_id}.log"
+
+
+def _plain(name: str) -> str:
+    """The name, if it is one and no way out of the folder."""
+    if not name or any(part in name for part in ("/", "\\", "..", "\0")):
+        raise ValueError(f"not a name: {name!r}")
+    return name
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -69,6 +69,20 @@ def encode(tokenizer: Any, rows: Sequence[Mapping[str, Any]], *, loss_on: str, m
     return out
 
 
+def encode_text(tokenizer: Any, rows: Sequence[Mapping[str, Any]], *, max_length: int) -> Encoded:
+    """Raw text in pieces of `max_length` tokens, with an end of text behind each document; every token carries loss."""
+    out = Encoded(input_ids=[], labels=[], rows=[], places=[], truncated=[], masked=[])
+    for number, row in enumerate(rows):
+        ids = [*tokenizer(row["text"], add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+        for start in range(0, len(ids), max_length):
+            piece = ids[start : start + max_length]
+            out.input_ids.append(piece)
+            out.labels.append(list(piece))
+            out.rows.append(number)
+            out.places.append(str(row.get("place", "")))
+    return out
+
+
 def prompt_ids(tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> list[list[int]]:
     """The prompts with the header of the answer, as a model is asked."""
     return _prompts(tokenizer, rows)

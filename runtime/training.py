@@ -18,7 +18,6 @@ from typing import Any
 import torch
 from torch.utils.data import Sampler
 from transformers import TrainerCallback
-from trl import SFTTrainer
 
 from ftc.runtime import checkpoints
 from ftc.runtime.asked import ASKED
@@ -73,13 +72,13 @@ class RowOrder(Sampler[int]):  # type: ignore[misc]
         return len(self.lengths)
 
 
-class Trainer(SFTTrainer):  # type: ignore[misc]
-    """TRL's trainer with that order, and with each micro-batch's loss looked at."""
+class Watched:
+    """Mixed into one of TRL's trainers: rows in that order, and each micro-batch's loss looked at."""
 
     def __init__(self, *, order: RowOrder, watch: Watch, **arguments: Any) -> None:
         self.row_order = order
         self.watch = watch
-        super().__init__(callbacks=[watch], **arguments)
+        super().__init__(callbacks=[watch], **arguments)  # type: ignore[call-arg]
         watch.trainer = self
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
@@ -87,7 +86,7 @@ class Trainer(SFTTrainer):  # type: ignore[misc]
 
     def training_step(self, *arguments: Any, **named: Any) -> Any:
         """One micro-batch; its loss is kept for the watch."""
-        loss = super().training_step(*arguments, **named)
+        loss = super().training_step(*arguments, **named)  # type: ignore[misc]
         self.watch.micro_losses.append(loss.detach())
         return loss
 
@@ -101,7 +100,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self.places = places
         self.keep = keep
         self.output = output
-        self.trainer: Trainer | None = None
+        self.trainer: Any = None
         self.micro_losses: list[Any] = []
         self.recent: deque[float] = deque(maxlen=RECENT)
         self._said = 0.0

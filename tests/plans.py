@@ -142,6 +142,7 @@ def train(adapter: str, **changes: Any) -> told.Train:
     lora = told.Lora(rank=16, alpha=32, dropout=0.05, targets="all-linear", rslora=False, dora=False, dtype="fp32")
     quantization = told.Quantization(type="nf4", double_quant=True, compute_dtype="bf16")
     arguments: dict[str, Any] = {
+        "rows": "demonstrations",
         "adapter": adapter,
         "start_from": "base",
         "lora": None if adapter == "full" else told.write_arguments(lora),
@@ -204,7 +205,9 @@ def stages(method: str, changes: Mapping[str, Any]) -> tuple[Stage, ...]:
     adapter = ADAPTER[method]
     result = "sft" if adapter == "full" else "merge"
     prepare = told.Prepare(
+        rows="demonstrations",
         role="demonstrations",
+        form="demonstrations",
         sources=[source()],
         evaluation=None,
         held_out_rows=1000,
@@ -212,6 +215,7 @@ def stages(method: str, changes: Mapping[str, Any]) -> tuple[Stage, ...]:
         max_length=128,
         expected_rows=10_003,
         labels=["card_arrival", "lost_card"],
+        commoner=None,
     )
     merge = [stage("merge", ("sft",), told.Merge(stage="sft", dtype="bf16"))] if adapter != "full" else []
     return (
@@ -227,6 +231,7 @@ def stages(method: str, changes: Mapping[str, Any]) -> tuple[Stage, ...]:
 
 def evaluation(scored: str, adapter: str) -> told.Evaluate:
     return told.Evaluate(
+        rows="demonstrations",
         model=scored,
         metrics=["accuracy", "macro_f1", "held_out_loss"],
         max_new_tokens=16,
@@ -236,6 +241,10 @@ def evaluation(scored: str, adapter: str) -> told.Evaluate:
         samples=12,
         dtype="bf16",
         quantize=adapter == "qlora",
+        prompt=None,
+        check=None,
+        judge=None,
+        probes=[],
     )
 
 

@@ -95,7 +95,9 @@ def _stages(
     merged = "sft" if adapter == "full" else "merge"
     source = {"format": "text-label", "columns": {"text": "text", "label": "category"}, "weight": 1.0, "group_by": None}
     prepare = told.Prepare(
+        rows="demonstrations",
         role="demonstrations",
+        form="demonstrations",
         sources=[{"path": "train.csv", **source}],
         evaluation={"path": "test.csv", **source},
         held_out_rows=held_out,
@@ -103,8 +105,10 @@ def _stages(
         max_length=64,
         expected_rows=rows,
         labels=LABELS,
+        commoner=None,
     )
     asked = {
+        "rows": "demonstrations",
         "metrics": ["accuracy", "macro_f1", "held_out_loss"],
         "max_new_tokens": 16,
         "batch_size": 64,
@@ -113,6 +117,10 @@ def _stages(
         "samples": 6,
         "dtype": "fp32",
         "quantize": adapter == "qlora",
+        "prompt": None,
+        "check": None,
+        "judge": None,
+        "probes": [],
     } | evaluate
     stages = [
         _stage("prepare", (), prepare),
@@ -129,6 +137,7 @@ def _stages(
 
 def _train(adapter: str, changes: dict[str, Any]) -> told.Train:
     settings: dict[str, Any] = {
+        "rows": "demonstrations",
         "adapter": adapter,
         "start_from": "base",
         "lora": None,

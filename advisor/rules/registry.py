@@ -196,6 +196,7 @@ SETTINGS_AFTER: tuple[Rule, ...] = (
     _setting("H364", "grpo.beta", preference.grpo_beta),
     _setting("H367", "grpo.temperature", preference.grpo_temperature),
     _setting("H368", "cpt.replay", preference.cpt_replay),
+    _setting("H369", "reward.least_accuracy", preference.reward_least_accuracy),
 )
 
 SETTINGS = SETTINGS_FIRST + SETTINGS_AFTER

@@ -16,7 +16,7 @@ from ftc.runtime import answers
 from ftc.runtime.context import Context
 from ftc.runtime.loading import BASE, load_tokenizer, trained_folder
 from ftc.runtime.run_folder import read_rows
-from ftc.runtime.stages.evaluate import PREDICTIONS
+from ftc.runtime.scoring.answers import PREDICTIONS
 from ftc.runtime.tokens import prompt_ids
 
 
@@ -48,7 +48,7 @@ def _check(context: Context, told: Export, folder: Path) -> dict[str, Any]:
     stage = next((each for each in context.plan.stages if each.kind == "evaluate"), None)
     if stage is None or stage.arguments["model"] == BASE or not told.check_prompts:
         return {"checked": 0}
-    rows = list(read_rows(context.run.held_out_rows))[: told.check_prompts]
+    rows = list(read_rows(context.run.held_out_rows(stage.arguments["rows"])))[: told.check_prompts]
     before = [str(row["answer"]) for row in read_rows(context.run.stage(stage.id) / PREDICTIONS)][: len(rows)]
     tokenizer = AutoTokenizer.from_pretrained(folder)
     trained_with = load_tokenizer(context)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ftc.compiler.stages import Merge
 from ftc.runtime.context import Context
-from ftc.runtime.loading import base_of, dtype_of, load_tokenizer, quantization, trained_folder
+from ftc.runtime.loading import base_of, dtype_of, load_tokenizer, quantization, start_folder, trained_folder
 
 MERGED = "merged"
 
@@ -21,11 +21,12 @@ def run(context: Context) -> dict[str, Any]:
     from transformers import AutoModelForCausalLM
 
     told: Merge = context.arguments
-    place, options = base_of(context)
+    whole = start_folder(context, told.stage)
+    place, options = (str(whole), {}) if whole is not None else base_of(context)
     quantized = context.plan.stage(told.stage).arguments.get("quantization")
     if quantized:
         options["quantization_config"] = quantization(quantized)
-    base = AutoModelForCausalLM.from_pretrained(place, dtype=dtype_of(told.dtype), use_safetensors=True, **options)
+    base: Any = AutoModelForCausalLM.from_pretrained(place, dtype=dtype_of(told.dtype), use_safetensors=True, **options)
     if quantized:
         base = base.dequantize()
     context.progress(1, 3, what="base loaded")

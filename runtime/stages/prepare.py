@@ -1,4 +1,4 @@
-"""Reads the sources, splits, counts, and writes `data/train.jsonl` and `data/held_out.jsonl`.
+"""Reads the sources, splits, counts, and writes `train.jsonl` and `held_out.jsonl` of one set of rows.
 
 Every row keeps its place in the file that it came from. rows in = rows used + rows dropped, always, and each drop is
 counted by its finding. Tokens are counted here too, with the tokenizer of the model that is trained, so that truncated
@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ftc.compiler.stages import Prepare
 from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context, started
+from ftc.runtime.forms import Written, balanced, written
 from ftc.runtime.run_folder import write_rows
 from ftc.spec.diagnostics import Refused, Severity, errors
 from ftc.spec.model import Source
-from ftc.spec.rows import Demonstration, Message, Row
+from ftc.spec.rows import Document, Message, Row
 
 FEW_LOSS_TOKENS = 0.01  # share; below, R403. A rule of thumb
 
@@ -41,25 +42,37 @@ def run(context: Context) -> dict[str, Any]:
     left = [index for index in range(len(rows)) if index not in chosen]
     weights = [float(told.sources[origins[index]]["weight"]) for index in left]
     train = _weighted([rows[index] for index in left], weights, context.plan.seed)
-    if not train:
-        raise Stopped("R108", "no rows to train on are left")
-    if not held_out:
-        raise Stopped("R108", "no rows to score on are left")
-    write_rows(context.run.train_rows, (written(row) for row in train))
-    write_rows(context.run.held_out_rows, (written(row) for row in held_out))
+    learned, scored = _formed(train, told, context.plan.seed), _formed(held_out, told, context.plan.seed)
+    if not learned:
+        raise Stopped("R108", f"no {told.form} to train on are left")
+    if not scored:
+        raise Stopped("R108", f"no {told.form} to score on are left")
+    write_rows(context.run.train_rows(told.rows), learned)
+    write_rows(context.run.held_out_rows(told.rows), scored)
     asked = {_asked(row) for row in train}
     result = {
         "rows_read": counts["read"] + more["read"],
         "rows_used": len(rows) + (len(held_out) if told.evaluation else 0),
         "rows_dropped": counts["dropped"] + more["dropped"],
-        "train_rows": len(train),
-        "held_out_rows": len(held_out),
+        "train_rows": len(learned),
+        "held_out_rows": len(scored),
         "overlap": sum(_asked(row) in asked for row in held_out),
-        **_tokens(context, told, train),
+        **_tokens(context, told, learned),
     }
     if result["rows_dropped"]:
         context.remark("R401", f"{result['rows_dropped']} of {result['rows_read']} rows cannot be used")
     return result
+
+
+def _formed(rows: Sequence[Row], told: Prepare, seed: int) -> list[Written]:
+    """The rows in the form that is learned from. Raises Stopped where one has nothing of the kind."""
+    out: list[Written] = []
+    for row in rows:
+        forms = written(row, told.form)
+        if not forms:
+            raise Stopped("R105", f"{row.place}: a row of the form {type(row).__name__} makes no {told.form}")
+        out += forms
+    return balanced(out, told.commoner, seed) if told.form == "thumbs" and told.commoner else out
 
 
 def _read(
@@ -109,41 +122,26 @@ def _weighted(rows: Sequence[Row], weights: Sequence[float], seed: int) -> list[
     return out
 
 
-def written(row: Row) -> dict[str, Any]:
-    """The form in which later stages read a row."""
-    if not isinstance(row, Demonstration):
-        raise Stopped("R105", f"{type(row).__name__} rows have no stage in this plan that reads them")
-    out: dict[str, Any] = {"messages": [_message(each) for each in row.messages], "place": row.place}
-    if row.label is not None:
-        out["label"] = row.label
-    if row.tools is not None:
-        out["tools"] = row.tools
-    return out
-
-
-def _message(message: Message) -> dict[str, str]:
-    """Half a surrogate pair, as broken JSON may hold, has no place in a tokenizer: it becomes a question mark."""
-    return {"role": message.role, "content": message.content.encode("utf-8", "replace").decode()}
-
-
 def _asked(row: Row) -> tuple[str, ...]:
-    return (
-        tuple(" ".join(each.content.split()).casefold() for each in row.prompt)
-        if isinstance(row, Demonstration)
-        else ()
-    )
+    messages = [Message(role="user", content=row.text)] if isinstance(row, Document) else row.prompt
+    return tuple(" ".join(each.content.split()).casefold() for each in messages)
 
 
-def _tokens(context: Context, told: Prepare, rows: Iterable[Row]) -> dict[str, Any]:
+def _tokens(context: Context, told: Prepare, rows: Sequence[Written]) -> dict[str, Any]:
     """Lengths, truncation and loss share, by the model's own tokenizer; remarks where they are bad."""
     from ftc.runtime.loading import load_tokenizer
-    from ftc.runtime.tokens import encode
+    from ftc.runtime.tokens import encode, encode_text, prompt_ids
 
     tokenizer = load_tokenizer(context)
-    loss_on = next(
-        (each.arguments["loss_on"] for each in context.plan.stages if "loss_on" in each.arguments), "completion"
-    )
-    encoded = encode(tokenizer, [written(row) for row in rows], loss_on=loss_on, max_length=told.max_length)
+    if told.form == "prompts":
+        lengths = [len(ids) for ids in prompt_ids(tokenizer, [_conversation(row["prompt"]) for row in rows])]
+        return {"tokens": sum(lengths), "longest": max(lengths)}
+    if told.form == "documents":
+        encoded = encode_text(tokenizer, rows, max_length=told.max_length)
+    else:
+        encoded = encode(
+            tokenizer, _conversations(rows, told.form), loss_on=_loss_on(context), max_length=told.max_length
+        )
     carried, total = encoded.loss_tokens, encoded.tokens
     if not carried:
         raise Stopped("R210", f"none of the {len(encoded.input_ids)} rows has a token to learn from")
@@ -170,3 +168,22 @@ def _tokens(context: Context, told: Prepare, rows: Iterable[Row]) -> dict[str, A
         "rows_masked": len(encoded.masked),
         "longest": encoded.longest,
     }
+
+
+def _loss_on(context: Context) -> str:
+    """Which turns a stage that reads these rows learns from."""
+    name = context.arguments.rows
+    stages = [each.arguments for each in context.plan.stages if each.arguments.get("rows") == name]
+    return next((str(each["loss_on"]) for each in stages if "loss_on" in each), "completion")
+
+
+def _conversations(rows: Sequence[Written], form: str) -> list[Written]:
+    """Whole conversations, as they are tokenised: of a pair both."""
+    if form == "demonstrations":
+        return list(rows)
+    answers = ("chosen", "rejected") if form == "pairs" else ("completion",)
+    return [_conversation(row["prompt"], row[name], row["place"]) for row in rows for name in answers]
+
+
+def _conversation(prompt: Sequence[Mapping[str, str]], answer: str = "", place: str = "") -> Written:
+    return {"messages": [*prompt, {"role": "assistant", "content": answer}], "place": place}
