@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftc.compiler.plan import Plan, Stage
 from ftc.views.numbers import count, duration_range, gib_range, money_range
 from ftc.views.output import console, print_table
+
+if TYPE_CHECKING:
+    from ftc.engines import Rendered
 
 
 def show_plan(plan: Plan, written: Path | None) -> None:
@@ -28,6 +32,21 @@ def show_plan(plan: Plan, written: Path | None) -> None:
     name = "" if written is None or written.name == "ftc.plan.json" else f" {written}"
     if written is not None:
         out.print(f"\nrun it  ftc run{name}     look closer  ftc explain {written}:sft.learning_rate")
+
+
+def show_engine_files(result: Rendered, folder: Path | None) -> None:
+    """What was rendered for an engine, what is to be said of it, and where it lies."""
+    from ftc.views.diagnostics import show
+
+    show(result.diagnostics)
+    out = console()
+    if folder is None:
+        for name, content in result.files.items():
+            out.print(f"\n--- {name}, checked, not written (--emit DIR writes it)\n{content}")
+        return
+    names = ", ".join(str(folder / name) for name in result.files)
+    out.print(f"{result.target}: {names}")
+    out.print(f"submit it  ftc run --target {result.target}")
 
 
 def _row(index: int, stage: Stage) -> tuple[str, ...]:
