@@ -167,6 +167,7 @@ def layout(model: Architecture) -> Layout:
     )
 
 
+@lru_cache(maxsize=1024)
 def lora_parameters(model: Architecture, rank: int, targets: str = "all-linear") -> int:
     """Parameters of a LoRA adapter: rank x (inputs + outputs) for each matrix that it is put on."""
     sides = sum(each.inputs + each.outputs for each in targeted(model, targets))

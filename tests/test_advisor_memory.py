@@ -13,7 +13,7 @@ from ftc.advisor.gpus import find_gpu
 from ftc.advisor.machine import cpu
 from ftc.advisor.memory import bound_gib, memory, peak_of, static_gib, weights_gib
 from ftc.advisor.memory.allocator import Allocator
-from ftc.advisor.memory.tape import Tape
+from ftc.advisor.memory.tape import Tape, rounded
 from ftc.advisor.models import find_model
 from ftc.advisor.values import Architecture, Device, Setup
 
@@ -316,3 +316,20 @@ def test_kept_inputs_of_four_bit_products() -> None:
         peak_of(replace(checkpointed, keeps_inputs=True), card()).allocated / peak_of(checkpointed, card()).allocated
     )
     assert apart == pytest.approx(1, abs=0.02)
+
+
+def test_a_tape_takes_many_at_once() -> None:
+    one, many = Tape(), Tape()
+    blocks = [one.new(size) for size in (2 * MIB, 3 * MIB)]
+    made = many.many(rounded([2 * MIB, 1000, 3 * MIB]))  # the small one is not worth playing
+    assert (one.events, one.sizes, one.live, one.peak_at) == (many.events, many.sizes, many.live, many.peak_at)
+    many.drop(*made)
+    assert list(made) == blocks
+    assert many.live == 0
+
+
+def test_models_of_one_name_and_size_are_told_apart() -> None:
+    first = model()
+    other = replace(first, hidden_size=8192)
+    assert first != other
+    assert len({first, other, replace(first)}) == 2

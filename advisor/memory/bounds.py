@@ -16,9 +16,13 @@ def weights_gib(setup: Setup) -> float:
 
 def static_gib(setup: Setup) -> float:
     """Weights, adapters and states, and the gradients where they are all alive before the optimiser's step."""
+    return _static(setup, standing(setup)) / GIB
+
+
+def _static(setup: Setup, parts: dict[str, float]) -> float:
+    """The same in bytes, of what stands."""
     alive = 0.0 if setup.offload != "none" else trained(setup) * trained_width(setup) / shards(setup)[1]
-    parts = standing(setup)
-    return (sum(parts.values()) - parts["gradients"] + max(alive, parts["gradients"])) / GIB
+    return sum(parts.values()) + max(0.0, alive - parts["gradients"])
 
 
 def bound_gib(setup: Setup) -> float:
@@ -30,4 +34,5 @@ def bound_gib(setup: Setup) -> float:
     if setup.checkpointing == "none":
         kept += tokens * 2 * model.layers * (3 * model.intermediate_size * (not model.experts) + 3 * model.hidden_size)
     scores = 0 if setup.loss == "chunked" or setup.objective == "reward" else tokens * model.vocab_size * 12
-    return max(static_gib(setup), (sum(standing(setup).values()) + kept + scores) / GIB)
+    parts = standing(setup)
+    return max(_static(setup, parts), sum(parts.values()) + kept + scores) / GIB

@@ -21,28 +21,55 @@ _WORKERS = 4  # threads of transformers' loader (`GLOBAL_WORKERS`): so many dens
 @lru_cache(maxsize=512)
 def loaded(setup: Setup) -> Allocator:
     """The allocator before the first step. It is shared: copy it before use."""
-    allocator = Allocator()
     over_weights, _, over_states = shards(setup)
     parts = standing(setup)
     own = tensors(setup)
+    requests = _Requests()
     if setup.adapter == "qlora" and (shards_weights(setup) or setup.offload == "all"):
-        allocator.stay(parts["weights"] - scales(setup))  # through the host, a share of each flat parameter
-        allocator.stay(scales(setup))
+        # through the host, a share of each flat parameter
+        requests.stay(parts["weights"] - scales(setup), scales(setup))
     elif setup.adapter == "qlora":
-        _load_quantised(allocator, setup)
+        _load_quantised(requests, setup)
     elif parts["weights"]:
-        for elements in own:
-            allocator.stay(elements * BYTES[setup.weights] / over_weights)
+        width = BYTES[setup.weights] / over_weights
+        requests.stay(*[elements * width for elements in own])
     if setup.adapter in ("lora", "qlora"):
         own = adapter_tensors(setup)
-        for elements in own:
-            allocator.stay(elements * trained_width(setup) / over_weights)
+        width = trained_width(setup) / over_weights
+        requests.stay(*[elements * width for elements in own])
     if parts["optimizer"]:
-        for elements in own:
-            allocator.stay(elements * state_bytes(setup) / 2 / over_states)
-            allocator.stay(elements * state_bytes(setup) / 2 / over_states)
-    allocator.stay(parts["reference"] + parts["gradients"] + parts["master"])
+        width = state_bytes(setup) / 2 / over_states
+        requests.stay(*[each for elements in own for each in (elements * width, elements * width)])
+    requests.stay(parts["reference"] + parts["gradients"] + parts["master"])
+    allocator = Allocator()
+    allocator.replay(requests.events, requests.sizes)
     return allocator
+
+
+class _Requests:
+    """What is asked for and given back, in order, as the allocator replays it."""
+
+    __slots__ = ("events", "sizes")
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = [0]
+        self.events: list[int] = []
+
+    def ask(self, size: float) -> int:
+        """A request; the answer goes to `give_back`."""
+        self.sizes.append(-(-int(size) // 512) * 512)
+        self.events.append(len(self.sizes) - 1)
+        return self.events[-1]
+
+    def stay(self, *sizes: float) -> None:
+        """Requests that are never given back."""
+        first = len(self.sizes)
+        self.sizes += [-(-int(size) // 512) * 512 for size in sizes if size >= 1]
+        self.events += range(first, len(self.sizes))
+
+    def give_back(self, request: int) -> None:
+        """The end of a request."""
+        self.events.append(-request)
 
 
 def tensors(setup: Setup) -> list[int]:
@@ -65,7 +92,7 @@ def adapter_tensors(setup: Setup) -> list[int]:
     return (layer + list(expert_sides(setup.architecture, rank, setup.lora_targets))) * setup.architecture.layers
 
 
-def _load_quantised(allocator: Allocator, setup: Setup) -> None:
+def _load_quantised(requests: _Requests, setup: Setup) -> None:
     """Packed weights with their scales; a dense weight is on the device before it is quantised."""
     model, size = setup.architecture, BYTES[setup.weights]
     parts = layout(model)
@@ -73,25 +100,25 @@ def _load_quantised(allocator: Allocator, setup: Setup) -> None:
     passing: deque[int] = deque()
 
     def whole(elements: int) -> None:
-        dense.append((allocator.ask(elements * size), elements))
+        dense.append((requests.ask(elements * size), elements))
 
-    at_once = allocator.ask(parts.linear / 2 + (parts.embedding + parts.head + parts.norms + parts.experts) * size)
-    allocator.give_back(at_once)
+    at_once = requests.ask(parts.linear / 2 + (parts.embedding + parts.head + parts.norms + parts.experts) * size)
+    requests.give_back(at_once)
     whole(parts.embedding)
     for _ in range(model.layers):
         for each in parts.linears:
             elements = each.inputs * each.outputs
-            passing.append(allocator.ask(elements * size))
-            allocator.stay(elements / 2)
-            allocator.stay(elements / 64 * (1 if setup.double_quant else 4))
+            passing.append(requests.ask(elements * size))
+            requests.stay(elements / 2)
+            requests.stay(elements / 64 * (1 if setup.double_quant else 4))
             if len(passing) > _WORKERS:
-                allocator.give_back(passing.popleft())
+                requests.give_back(passing.popleft())
         if model.experts:
             whole(parts.experts // model.layers)
     if parts.head and setup.objective != "reward":
         whole(parts.head)
     for chunk in passing:
-        allocator.give_back(chunk)
+        requests.give_back(chunk)
     for chunk, elements in dense if widens(setup) else ():
-        allocator.stay(elements * 4)
-        allocator.give_back(chunk)
+        requests.stay(elements * 4)
+        requests.give_back(chunk)

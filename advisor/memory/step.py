@@ -14,7 +14,7 @@ from ftc.advisor.memory.flow import Flow
 from ftc.advisor.memory.head import head
 from ftc.advisor.memory.layer import layer
 from ftc.advisor.memory.linear import weight_gradient
-from ftc.advisor.memory.tape import Block, Tape, Undo
+from ftc.advisor.memory.tape import Block, Tape, Undo, rounded
 
 _CUBLAS = 8519680  # workspace, aten/src/ATen/cuda/CUDABlas.cpp: 2 x 4096 KiB + 8 x 16 KiB; Hopper and later take 32 MiB
 
@@ -73,6 +73,7 @@ class _Player:
     def __init__(self, tape: Tape, flow: Flow, course: Course) -> None:
         self.tape, self.flow, self.course = tape, flow, course
         self.stream = flow.tokens * flow.hidden * flow.stream
+        self.leaves = rounded(course.leaves)
 
     def score(self) -> None:
         """A forward pass that keeps nothing."""
@@ -101,7 +102,7 @@ class _Player:
                 ]
             else:
                 y = tape.new(self.stream)
-                stays = tuple(tape.new(size) for size in pattern) if keep_all else ()
+                stays = tape.many(pattern) if keep_all else ()
                 if keep_all and holds_input:
                     stays += (tape.hold(x),)
             if graph and not keep_all:
@@ -129,7 +130,7 @@ class _Player:
                 gradient = undo(gradient)
             elif not flow.held_gradients and not self.course.gathered:
                 tape.kind = "gradients"
-                tape.gradients += [tape.new(size) for size in self.course.leaves]
+                tape.gradients += tape.many(self.leaves)
                 tape.kind = "activations"
             self._reduce(before)
             tape.drop(*stays)

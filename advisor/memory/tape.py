@@ -7,12 +7,17 @@ Block 0 is no block.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 Block = int
 Undo = Callable[[Block], Block]  # a backward step: uses up the gradient of the output, returns that of the input
 _NEGLIGIBLE = 65536  # bytes: smaller blocks are not worth the time that playing them takes
 _ROUND = 512  # the smallest block of PyTorch's allocator, c10/cuda/CUDACachingAllocator.cpp
+
+
+def rounded(sizes: Iterable[float]) -> list[int]:
+    """Sizes as the allocator rounds them, without those that are not worth playing."""
+    return [-(-int(size) // _ROUND) * _ROUND for size in sizes if size >= _NEGLIGIBLE]
 
 
 class Tape:
@@ -51,6 +56,20 @@ class Tape:
             self.peak = self.live
             self.peak_at = len(self.events)
         return block
+
+    def many(self, sizes: Sequence[int]) -> tuple[Block, ...]:
+        """Blocks of these sizes, rounded already, with one holder each; no operations are counted for them."""
+        first = len(self.sizes)
+        made = range(first, first + len(sizes))
+        self.sizes += sizes
+        self.kinds += [self.kind] * len(sizes)
+        self.holders += [1] * len(sizes)
+        self.events += made
+        self.live += sum(sizes)
+        if self.live > self.peak:
+            self.peak = self.live
+            self.peak_at = len(self.events)
+        return tuple(made)
 
     def hold(self, block: Block) -> Block:
         """One more holder."""
