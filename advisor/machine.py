@@ -13,12 +13,15 @@ from collections import Counter
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftc.advisor.gpus import find_gpu
 from ftc.advisor.prices import offers
 from ftc.advisor.values import Device, Machine, Offer
 from ftc.spec.diagnostics import Diagnostic
-from ftc.spec.model import Hardware
+
+if TYPE_CHECKING:
+    from ftc.spec.model import Hardware
 
 _GIB = 2**30
 # fp32 FLOP/s of one core in large matrix products: measured with torch 2.13 on one core of an AMD EPYC (Zen 5, AVX-512)

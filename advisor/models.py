@@ -16,12 +16,14 @@ from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ftc.advisor.parameters import FAMILIES, architecture, built_count
 from ftc.advisor.values import Architecture
 from ftc.spec.diagnostics import Diagnostic, Severity
-from ftc.spec.model import Model
+
+if TYPE_CHECKING:
+    from ftc.spec.model import Model
 
 TINY = "builtin:tiny"
 _KEY = "model.base"
