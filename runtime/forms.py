@@ -86,6 +86,22 @@ FORMS: Mapping[str, Callable[[Row], list[Written]]] = {
 }
 
 
+def conversation(row: Mapping[str, Any]) -> Written:
+    """A row of any form, ending in an answer: of a pair the better one, nothing where none is known.
+
+    Raw text is an answer to nothing.
+    """
+    if "messages" in row:
+        return dict(row)
+    known = (row[name] for name in ("chosen", "completion", "answer", "text") if name in row)
+    return answered(row.get("prompt", ()), next(known, ""), row.get("place", ""))
+
+
+def answered(prompt: Iterable[Mapping[str, str]], answer: str, place: str = "") -> Written:
+    """A prompt and an answer as one conversation."""
+    return {"messages": [*prompt, {"role": "assistant", "content": answer}], "place": place}
+
+
 def balanced(rows: Sequence[Written], commoner: float, seed: int) -> list[Written]:
     """Thumbs with at most `commoner` of the more frequent kind for each of the rarer, drawn by lot, in their order."""
     good = [number for number, row in enumerate(rows) if row["good"]]

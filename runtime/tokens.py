@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ftc.runtime.codes import Stopped
+from ftc.runtime.forms import conversation
 
 IGNORED = -100  # the label of a token that carries no loss, torch's convention
+BEGINNING = 32  # tokens of a raw text that a model is given to go on with: two sentences. A rule of thumb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +86,11 @@ def encode_text(tokenizer: Any, rows: Sequence[Mapping[str, Any]], *, max_length
 
 
 def prompt_ids(tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> list[list[int]]:
-    """The prompts with the header of the answer, as a model is asked."""
-    return _prompts(tokenizer, rows)
+    """What a model is asked, for rows of any form: prompts with the header of the answer, the beginning of a text."""
+    if rows and "text" in rows[0]:
+        whole = _plain(tokenizer, [row["text"] for row in rows])
+        return [ids[: max(1, min(BEGINNING, len(ids) // 2))] for ids in whole]
+    return _prompts(tokenizer, [conversation(row) for row in rows])
 
 
 def _prompts(tokenizer: Any, rows: Sequence[Mapping[str, Any]]) -> list[list[int]]:

@@ -15,7 +15,7 @@ from typing import Any
 from ftc.compiler.stages import Prepare
 from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context, started
-from ftc.runtime.forms import Written, balanced, written
+from ftc.runtime.forms import Written, answered, balanced, written
 from ftc.runtime.run_folder import write_rows
 from ftc.spec.diagnostics import Refused, Severity, errors
 from ftc.spec.model import Source
@@ -134,7 +134,7 @@ def _tokens(context: Context, told: Prepare, rows: Sequence[Written]) -> dict[st
 
     tokenizer = load_tokenizer(context)
     if told.form == "prompts":
-        lengths = [len(ids) for ids in prompt_ids(tokenizer, [_conversation(row["prompt"]) for row in rows])]
+        lengths = [len(ids) for ids in prompt_ids(tokenizer, rows)]
         return {"tokens": sum(lengths), "longest": max(lengths)}
     if told.form == "documents":
         encoded = encode_text(tokenizer, rows, max_length=told.max_length)
@@ -182,8 +182,4 @@ def _conversations(rows: Sequence[Written], form: str) -> list[Written]:
     if form == "demonstrations":
         return list(rows)
     answers = ("chosen", "rejected") if form == "pairs" else ("completion",)
-    return [_conversation(row["prompt"], row[name], row["place"]) for row in rows for name in answers]
-
-
-def _conversation(prompt: Sequence[Mapping[str, str]], answer: str = "", place: str = "") -> Written:
-    return {"messages": [*prompt, {"role": "assistant", "content": answer}], "place": place}
+    return [answered(row["prompt"], row[name], row["place"]) for row in rows for name in answers]
