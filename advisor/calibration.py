@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from ftc.advisor.values import Device, Setup
+from ftc.advisor.values import Device, MemoryEstimate, Setup, TimeEstimate
 
 Quantity = Literal["seconds", "device_gib"]
 _PRIOR_RUNS = 2.0  # a run weighs as much as half of what is believed without any
@@ -50,16 +50,46 @@ def regime(setup: Setup) -> str:
 
 def correction(device: Device, setup: Setup, quantity: Quantity) -> tuple[float, float, str]:
     """(factor, width, words): what to multiply by, the range's new width (0: as it was), what to add to the source."""
-    found = _folded(str(_file()), _stamp())
-    runs, factor, spread = found.get((device.name, regime(setup), quantity), (0, 1.0, 0.0))
+    runs, factor, spread = _found(device, setup, quantity)
     if not runs:
         return 1.0, 0.0, ""
     return factor, spread, f", corrected by {runs} run{'s' if runs > 1 else ''} on this device"
 
 
+def corrected(device: Device, setup: Setup) -> dict[str, dict[str, float]]:
+    """What an estimate for that setup is corrected by, memory and time: by how many runs, and by which factor."""
+    return {
+        name: {"runs": runs, "factor": factor}
+        for name in ("device_gib", "seconds")
+        for runs, factor, _ in (_found(device, setup, name),)  # type: ignore[arg-type]
+    }
+
+
+def basis(device: Device, setup: Setup, memory: MemoryEstimate, time: TimeEstimate) -> Mapping[str, Any]:
+    """What a stage's estimate was before it was corrected, for comparing it with what the run takes."""
+    corrections = corrected(device, setup)
+    stepping = time.parts_hours.get("training", 0.0) + time.parts_hours.get("generation", 0.0)
+    total = memory.device.likely / corrections["device_gib"]["factor"]
+    return {
+        "device": device.name,
+        "on_cpu": device.kind == "cpu",
+        "regime": regime(setup),
+        "steps": time.steps,
+        "step_seconds": stepping * 3600 / max(1, time.steps) / corrections["seconds"]["factor"],
+        "device_gib": total,
+        "beside_gib": max(0.0, total - memory.reserved.likely / corrections["device_gib"]["factor"]),
+        "corrections": corrections,
+    }
+
+
+def _found(device: Device, setup: Setup, quantity: Quantity) -> tuple[int, float, float]:
+    """(runs, factor, width) for that device and regime; no runs and no change where none is on record."""
+    return _folded(str(file()), _stamp()).get((device.name, regime(setup), quantity), (0, 1.0, 0.0))
+
+
 def record(actuals: Iterable[Actual]) -> int:
     """Add finished stages; one that is there already (same run, regime and quantity) is not counted twice."""
-    file = _file()
+    place = file()
     known = {(each.run, each.regime, each.quantity, each.device) for each in read() if each.run}
     fresh = [
         each
@@ -67,25 +97,25 @@ def record(actuals: Iterable[Actual]) -> int:
         if each.estimated > 0 and each.measured > 0 and (each.run, each.regime, each.quantity, each.device) not in known
     ]
     if fresh:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8") as out:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("a", encoding="utf-8") as out:
             out.writelines(json.dumps(asdict(each)) + "\n" for each in fresh)
     return len(fresh)
 
 
 def read() -> list[Actual]:
     """Every finished stage on record; lines that are no such thing are passed over."""
-    return _read(_file())
+    return _read(file())
 
 
 def corrections() -> dict[tuple[str, str, str], tuple[int, float, float]]:
     """(device, regime, quantity) -> (runs, factor, width of the range)."""
-    return dict(_folded(str(_file()), _stamp()))
+    return dict(_folded(str(file()), _stamp()))
 
 
 def forget() -> None:
     """Drop all records."""
-    _file().unlink(missing_ok=True)
+    file().unlink(missing_ok=True)
 
 
 def fold(ratios: list[float], quantity: Quantity) -> tuple[int, float, float]:
@@ -109,9 +139,9 @@ def _folded(path: str, stamp: float) -> dict[tuple[str, str, str], tuple[int, fl
     return {key: fold(values, key[2]) for key, values in ratios.items()}
 
 
-def _read(file: Path) -> list[Actual]:
+def _read(place: Path) -> list[Actual]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = place.read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
     found = []
@@ -125,7 +155,7 @@ def _read(file: Path) -> list[Actual]:
     return found
 
 
-def _file() -> Path:
+def file() -> Path:
     """The record's place."""
     own = os.environ.get("FTC_DATA_DIR")
     if own:
@@ -143,6 +173,6 @@ def _data_folder() -> Path:
 def _stamp() -> float:
     """When the record was last written; 0 where there is none."""
     try:
-        return _file().stat().st_mtime_ns
+        return file().stat().st_mtime_ns
     except OSError:
         return 0.0

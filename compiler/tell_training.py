@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from ftc.advisor.calibration import basis
 from ftc.advisor.values import Setting, StageEstimate
 from ftc.compiler import stages as told
 from ftc.compiler.inputs import Inputs
@@ -92,4 +93,6 @@ def _estimate(inputs: Inputs, kind: str) -> dict[str, Any]:
         return {}
     parts = stage.time.parts_hours
     hours = sum(value for name, value in parts.items() if name != "evaluation")
-    return {**share_of(inputs, hours), "memory_gib": stage.memory.device.range()}
+    machine = inputs.chosen.machine
+    from_what = {"basis": dict(basis(machine.device, stage.setup, stage.memory, stage.time))} if machine else {}
+    return {**share_of(inputs, hours), "memory_gib": stage.memory.device.range(), **from_what}

@@ -24,6 +24,7 @@ COMMANDS = {
     "compile": "Write the plan, with its estimate.",
     "run": "Carry out the plan: train, evaluate, export, report.",
     "review": "The planner on screen: look, ask what if, approve, run.",
+    "calibrate": "Let past runs correct the next estimates.",
     "runs": "What ran, and what came out.",
     "watch": "A run on screen: stages, curves, memory, money.",
     "annotate": "Rank answers side by side; writes preference data.",

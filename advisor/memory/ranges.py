@@ -36,16 +36,17 @@ def memory(setup: Setup, device: Device) -> MemoryEstimate:
         low, high = 0.1 * reserved, 0.3 * reserved
     added = _context(setup, device)
     factor, width, corrected = correction(device, setup, "device_gib")
-    breakdown = {name: peak.parts.get(name, 0.0) / GIB for name in _COMPONENTS}
-    breakdown["overhead"] += (reserved - peak.allocated + added) / GIB
+    breakdown = {name: peak.parts.get(name, 0.0) * factor / GIB for name in _COMPONENTS}
+    breakdown["overhead"] += (reserved - peak.allocated + added) * factor / GIB
     total = (reserved + added) * factor
+    reserved *= factor
     if width:
         on_device = _range(total, total * (1 - 1 / width), total * (width - 1), corrected)
     else:
         on_device = _range(total, low, high + 0.2 * added)
     return MemoryEstimate(
         allocated=_range(peak.allocated, low, high),
-        reserved=_range(reserved, low, high),
+        reserved=_range(reserved, low, high, corrected),
         device=on_device,
         host=on_device if device.kind == "cpu" else _host(setup),
         breakdown=breakdown,

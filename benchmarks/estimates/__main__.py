@@ -1,9 +1,10 @@
 """How far the estimates lie from published measurements.
 
-    python -m benchmarks.estimates POINTS.csv [--json FILE] [--rows] [--peers]
+    python -m benchmarks.estimates POINTS.csv [--json FILE] [--rows] [--flags] [--peers]
 
 Memory by stack and method, speed by what the step waits for, the share of points inside the ranges, and whether
-anything was said to fit that did not. `--peers` estimates the same points with other tools, each in its own
+anything was said to fit that did not. `--flags` says no more of each point than the flags of `ftc estimate` can say.
+`--peers` estimates the same points with other tools, each in its own
 environment (`peers.py` says how to make them).
 """
 
@@ -14,7 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.estimates.points import Point, read
+from benchmarks.estimates.points import Point, read, through_flags
 from ftc.advisor.duration import duration
 from ftc.advisor.memory import memory, peak_of
 from ftc.advisor.values import Workload
@@ -26,9 +27,12 @@ def main() -> None:
     parser.add_argument("points", type=Path)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rows", action="store_true")
+    parser.add_argument("--flags", action="store_true")
     parser.add_argument("--peers", action="store_true")
     args = parser.parse_args()
     points, left_out = read(args.points)
+    if args.flags:
+        points = [through_flags(each) for each in points]
     print(f"{len(points)} points, {len(left_out)} rows left out (method, sharding or sizes that are not ours)")
     rows = [_memory_row(each) for each in points if each.peak_gib and not each.saturated]
     found = {"memory": _memory(rows), "components": _components(points), "fit": _fit(points), "speed": _speed(points)}

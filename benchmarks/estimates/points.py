@@ -10,13 +10,14 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from ftc.advisor.gpus import find_gpu
 from ftc.advisor.models import find_model
 from ftc.advisor.values import Architecture, Device, Setup
+from ftc.commands.estimate import setup_of
 
 Kind = Literal["allocated", "reserved", "device"]
 HERE = Path(__file__).parent
@@ -196,6 +197,19 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def through_flags(point: Point) -> Point:
+    """The same point with no more said than the flags of `ftc estimate` can say."""
+    known = point.setup
+    flags = {
+        "method": known.adapter, "gpus": known.devices, "sharding": known.sharding, "seq_len": known.seq_len,
+        "micro_batch": known.micro_batch, "grad_accum": known.grad_accum, "lora_targets": known.lora_targets,
+        "lora_rank": known.lora_rank, "weights": known.weights, "adapters": known.adapters, "loss": known.loss,
+        "optimizer": known.optimizer, "optimizer_dtype": known.optimizer_dtype, "attention": known.attention,
+        "checkpointing": known.checkpointing, "offload": known.offload,
+    }  # fmt: skip
+    return replace(point, setup=setup_of(known.architecture, flags))
 
 
 def by_source(points: list[Point]) -> Iterator[tuple[str, list[Point]]]:

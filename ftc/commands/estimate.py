@@ -12,7 +12,9 @@ from ftc.commands.options import json_option
 from ftc.spec.diagnostics import Refused
 
 if TYPE_CHECKING:
-    from ftc.advisor.values import Device, Setup
+    from collections.abc import Mapping
+
+    from ftc.advisor.values import Architecture, Device, Setup
 
 SUPERVISED = ("full", "lora", "qlora")
 FLAGS_NEED = "without a spec, --model, --method and --gpu are needed"
@@ -82,6 +84,7 @@ def estimate_command(spec: Path | None, *, exact: bool, as_json: bool, **flags: 
 
 
 def _from_spec(path: Path, *, exact: bool) -> dict[str, Any]:
+    from ftc.advisor.calibration import corrected
     from ftc.advisor.price_tag import price_tag
 
     advice = api.advise(path)
@@ -92,10 +95,13 @@ def _from_spec(path: Path, *, exact: bool) -> dict[str, Any]:
         message = f"the answer is {advice.verdict.method}: there is nothing to estimate. {advice.verdict.instead}"
         raise Refused([Diagnostic(code="M901", message=message, fix="ftc advise")], 3)
     tag = price_tag(chosen.memory, chosen.time, chosen.usd, chosen.machine.device, what=chosen.method)
+    if chosen.setup:
+        tag["corrected"] = corrected(chosen.machine.device, chosen.setup)
     return _traced(tag, chosen.setup, advice.spec.folder, chosen.machine.device) if exact and chosen.setup else tag
 
 
 def _from_flags(flags: dict[str, Any], *, exact: bool) -> dict[str, Any]:
+    from ftc.advisor.calibration import corrected
     from ftc.advisor.cost import cost
     from ftc.advisor.duration import duration
     from ftc.advisor.gpus import find_gpu
@@ -109,12 +115,13 @@ def _from_flags(flags: dict[str, Any], *, exact: bool) -> dict[str, Any]:
     device, problem = find_gpu(flags["gpu"])
     if architecture is None or device is None:
         raise Refused([*problems, *([problem] if problem else [])])
-    setup = _setup(architecture, flags)
+    setup = setup_of(architecture, flags)
     mean = flags["tokens"] or flags["seq_len"]
     workload = Workload(rows=flags["rows"], epochs=flags["epochs"], mean_tokens=min(mean, flags["seq_len"]))
     needed, time = memory(setup, device), duration(setup, device, workload)
     machine = priced(device, flags["gpus"])
     tag = price_tag(needed, time, cost(time, machine), device, what=flags["method"])
+    tag["corrected"] = corrected(device, setup)
     return _traced(tag, setup, Path(), device) if exact else tag
 
 
@@ -137,7 +144,8 @@ def _traced(tag: dict[str, Any], setup: Setup, folder: Path, device: Device) -> 
     return {**tag, "exact": dict(exact(request))}
 
 
-def _setup(architecture: Any, flags: dict[str, Any]) -> Any:
+def setup_of(architecture: Architecture, flags: Mapping[str, Any]) -> Setup:
+    """The setup that flags mean."""
     from ftc.advisor.values import Adapter, Objective, Setup
 
     method = flags["method"]
@@ -145,6 +153,13 @@ def _setup(architecture: Any, flags: dict[str, Any]) -> Any:
     adapter = method if supervised else ("lora" if flags["lora_rank"] else "full")
     trained = flags["weights"] if adapter == "full" else flags["adapters"]
     default_dtype: Literal["bf16", "fp32"] = "bf16" if trained == "bf16" else "fp32"
+    sharding = flags["sharding"] or ("ddp" if flags["gpus"] > 1 else "none")
+    # fp32 adapters on a 16-bit base with the model's own loss: peft in a loop of one's own, which casts nothing by
+    # itself, holds on to what the model returns and takes the optimiser as torch has it. Anything else: the trainer.
+    plain = (
+        supervised and adapter != "full" and flags["loss"] == "full" and sharding in ("none", "ddp")
+        and flags["adapters"] == "fp32" and flags["weights"] != "fp32"
+    )  # fmt: skip
     return Setup(
         architecture=architecture,
         objective=cast(Objective, "sft" if supervised else method),
@@ -162,7 +177,10 @@ def _setup(architecture: Any, flags: dict[str, Any]) -> Any:
         checkpointing=flags["checkpointing"],
         attention=flags["attention"],
         loss=flags["loss"],
-        sharding=flags["sharding"] or ("ddp" if flags["gpus"] > 1 else "none"),
+        autocast=False if plain else None,
+        keep_outputs=plain,
+        optimizer_kernel="foreach" if plain else "fused",
+        sharding=sharding,
         devices=flags["gpus"],
         offload=flags["offload"],
         reference=("adapter-off" if adapter == "lora" else "copy") if method in ("dpo", "kto") else "none",

@@ -28,6 +28,8 @@ def show_estimate(result: dict[str, Any]) -> None:
     out.print(f"time    {duration_range(result['hours'])}   {speed['likely']:,.0f} tokens/s per GPU, {bound}-bound")
     out.print(f"money   {money_range(result['usd'])}")
     out.print(f"host    {gib_range(memory['host_gib'])} of main memory\n")
+    if "corrected" in result:
+        out.print(_corrected(result["corrected"]), style="dim")
     for name, value in memory["breakdown_gib"].items():
         if value > 0:
             out.print(f"  {name:<12}{gib(value):>10}  {'█' * max(1, round(BAR * value / card))}")
@@ -36,6 +38,19 @@ def show_estimate(result: dict[str, Any]) -> None:
     out.print("")
     for source in result["sources"]:
         out.print(f"  {source}", style="dim")
+
+
+def _corrected(found: dict[str, dict[str, float]]) -> str:
+    """Whether past runs had a say, and how many."""
+    memory, time = found["device_gib"], found["seconds"]
+    if not memory["runs"] and not time["runs"]:
+        return "as computed: no run of this kind on this device is on record (ftc calibrate)"
+    said = [
+        f"{name} x {each['factor']:.2f} by {each['runs']:.0f} run{'s' if each['runs'] > 1 else ''}"
+        for name, each in (("memory", memory), ("time", time))
+        if each["runs"]
+    ]
+    return f"corrected by past runs on this device: {', '.join(said)}"
 
 
 def _show_exact(exact: dict[str, Any]) -> None:
