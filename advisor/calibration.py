@@ -61,7 +61,7 @@ def corrected(device: Device, setup: Setup) -> dict[str, dict[str, float]]:
     return {
         name: {"runs": runs, "factor": factor}
         for name in ("device_gib", "seconds")
-        for runs, factor, _ in (_found(device, setup, name),)  # type: ignore[arg-type]
+        for runs, factor, _ in (_found(device, setup, name),)
     }
 
 

@@ -61,7 +61,7 @@ def course_of(setup: Setup, flow: Flow, capability: float | None) -> Course:
     gathers = shards_weights(setup) or setup.offload == "all"
     parts = layout(model)
     ends = (parts.embedding + parts.head) * flow.stored
-    layers = (parts.total - parts.embedding - parts.head) * flow.stored
+    layers = float((parts.total - parts.embedding - parts.head) * flow.stored)
     if flow.four_bit:  # gathered as they are packed, and dequantised one matrix at a time
         layers -= (parts.linear - parts.linear_bias) * (flow.stored - 0.5)
     passing: tuple[float, ...] = ()

@@ -14,7 +14,7 @@ from ftc.spec.diagnostics import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ftc.advisor.values import Architecture, Device, Setup
+    from ftc.advisor.values import Architecture, Device, Setup, Sharding
 
 SUPERVISED = ("full", "lora", "qlora")
 FLAGS_NEED = "without a spec, --model, --method and --gpu are needed"
@@ -153,7 +153,7 @@ def setup_of(architecture: Architecture, flags: Mapping[str, Any]) -> Setup:
     adapter = method if supervised else ("lora" if flags["lora_rank"] else "full")
     trained = flags["weights"] if adapter == "full" else flags["adapters"]
     default_dtype: Literal["bf16", "fp32"] = "bf16" if trained == "bf16" else "fp32"
-    sharding = flags["sharding"] or ("ddp" if flags["gpus"] > 1 else "none")
+    sharding: Sharding = flags["sharding"] or ("ddp" if flags["gpus"] > 1 else "none")
     # fp32 adapters on a 16-bit base with the model's own loss: peft in a loop of one's own, which casts nothing by
     # itself, holds on to what the model returns and takes the optimiser as torch has it. Anything else: the trainer.
     plain = (
