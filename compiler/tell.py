@@ -133,7 +133,7 @@ def prompt_search(inputs: Inputs, rows: Stage) -> Stage:
         max_new_tokens=_answer_tokens(inputs, rows),
         batch_size=_batch_size(inputs),
         constrain_labels=bool(rows.arguments["labels"]),
-        json_schema=None,
+        json_schema=_json_schema(inputs, rows),
         dtype=_dtype(inputs),
         seed=spec.seed,
     )
@@ -144,6 +144,7 @@ def prompt_search(inputs: Inputs, rows: Stage) -> Stage:
         "instructions": "goal.description",
         "max_new_tokens": ANSWER_ORIGIN,
         "constrain_labels": "profile",
+        "json_schema": "the completions of data.demonstrations",
         "seed": "spec seed",
     }
     return written("prompt-search", arguments, needs=(rows.id,), origins=origins)
@@ -211,7 +212,7 @@ def _metrics(inputs: Inputs, rows: Stage, *, judge: Stage | None) -> list[str]:
     found = ["accuracy", "macro_f1"] if rows.arguments["labels"] else [*METRICS.get(goal.task, ("exact_match",))]
     if goal.success and goal.success.metric not in found and goal.success.metric in ANSWERED:
         found.insert(0, goal.success.metric)
-    return [*found, LOSS]
+    return found if inputs.verdict.method == "prompt" else [*found, LOSS]  # no prompt changes the weights
 
 
 ANSWERED = ("accuracy", "macro_f1", "exact_match", "token_f1", "field_f1", "json_validity", "rouge_l", "chrf")
@@ -287,6 +288,17 @@ def _source(inputs: Inputs, source: Source, recognised: str) -> dict[str, Any]:
 def _id(inputs: Inputs, kind: str, name: str) -> str:
     """Plain for the rows that the goal is scored on, `prepare-corpus` for others."""
     return kind if name == main_rows(inputs.facts, inputs.verdict.method) else f"{kind}-{name}"
+
+
+def _json_schema(inputs: Inputs, rows: Stage) -> str | None:
+    """What answers are held to where they are JSON."""
+    facts = inputs.facts
+    if facts.spec.goal.task not in ("structured-output", "extraction"):
+        return None
+    from ftc.compiler.json_shape import schema_of_sources
+
+    found = _rows(inputs, rows.arguments["rows"])
+    return schema_of_sources(found.sources, facts.spec.folder, found.role)
 
 
 def _instructions(labels: bool, described: bool) -> list[str]:

@@ -22,12 +22,14 @@ def generate(
     max_new_tokens: int,
     batch_size: int,
     labels: Sequence[str] = (),
+    json_schema: str | None = None,
     on_batch: OnBatch | None = None,
 ) -> list[str]:
-    """The answer to each prompt. With `labels`, nothing but one of them can be said."""
+    """The answer to each prompt. With `labels`, nothing but one of them can be said; with a schema, what follows it."""
     import torch
 
     ends = end_tokens(model, tokenizer)
+    schema = _Schema(model, tokenizer, json_schema, ends) if json_schema and not labels else None
     follow = _only(tokenizer, labels, ends[0]) if labels else None
     answers = [""] * len(prompts)
     done = 0
@@ -44,6 +46,7 @@ def generate(
                 eos_token_id=ends,
                 pad_token_id=tokenizer.pad_token_id,
                 prefix_allowed_tokens_fn=_after(follow, start, ends[0]) if follow else None,
+                logits_processor=schema.processors(start) if schema else None,
             )
         for row, ids in zip(batch, out[:, start:].tolist(), strict=True):
             answers[row] = tokenizer.decode(_until(ids, ends), skip_special_tokens=True).strip()
@@ -51,6 +54,24 @@ def generate(
         if on_batch:
             on_batch(done)
     return answers
+
+
+class _Schema:
+    """What a schema needs once for all batches."""
+
+    def __init__(self, model: Any, tokenizer: Any, json_schema: str, ends: Sequence[int]) -> None:
+        from ftc.runtime.json_decoding import grammar_of, tokens_of
+
+        self.grammar = grammar_of(json_schema)
+        self.tokens = tokens_of(tokenizer, int(model.get_output_embeddings().weight.shape[0]), ends)
+
+    def processors(self, start: int) -> Any:
+        """transformers' list, for one batch whose prompts are `start` tokens long."""
+        from transformers import LogitsProcessorList
+
+        from ftc.runtime.json_decoding import FollowSchema
+
+        return LogitsProcessorList([FollowSchema(self.grammar, self.tokens, start)])
 
 
 def losses(

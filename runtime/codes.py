@@ -74,6 +74,18 @@ CODES: dict[str, Code] = {
         why="A kill or a disk error cut it. What it said is done again where that is needed.",
         fix="Nothing to do.",
     ),
+    "R111": Code(
+        title="the endpoint does not answer",
+        checks="The OpenAI-compatible endpoint of `model.base: openai:NAME` answers.",
+        why="It is asked again where it is busy; a refusal (a wrong key, an unknown model) ends the stage.",
+        fix="Check OPENAI_BASE_URL and OPENAI_API_KEY in the environment and the model's name; `ftc run` goes on.",
+    ),
+    "R112": Code(
+        title="no prompt fits into the context",
+        checks="A question, an instruction and an answer fit into the context of the model.",
+        why="A prompt that is cut off asks something else.",
+        fix="Take a model with a longer context, or shorten `goal.description` and the rows.",
+    ),
     "R201": Code(
         title="a stage failed",
         checks="Every stage ends by itself and without an error.",
@@ -134,6 +146,58 @@ CODES: dict[str, Code] = {
         checks="At least one token of the training rows is learned from.",
         why="All labels are masked: completions are empty, or prompts alone fill `max_length`.",
         fix="Raise `overrides.max_length`, or look at the completions.",
+    ),
+    "R221": Code(
+        title="the reward cannot be computed",
+        checks="The reward's file, expression or schema can be loaded, and judging an answer raises nothing.",
+        why="Without a reward there is nothing to optimise. The message has the error and the row.",
+        fix="Put the function right; it is called as `score(prompt, completion, answer=None, **row)`.",
+    ),
+    "R222": Code(
+        title="the reward hung",
+        checks="A batch of answers is judged within the seconds that the plan gives it.",
+        why="A reward that hangs would cost as much as one that computes. Answers may be anything: an expression that "
+        "goes back and forth over a long one never ends.",
+        fix="Make the function faster, or end it by itself where an answer is strange.",
+    ),
+    "R223": Code(
+        title="the reward died or ran out of memory",
+        checks="The process that judges answers stays alive and within its memory.",
+        why="It was ended from outside, by a fault in code that it calls, or by its limit of memory.",
+        fix="Look at the answer that the message names; let the function hold less at a time.",
+    ),
+    "R224": Code(
+        title="the reward is no number",
+        checks="The function returns one finite number for every answer (True and False count as 1 and 0).",
+        why="What is not a number cannot be compared.",
+        fix="Return a float on every path of the function; 0.0 for an answer that earns nothing.",
+    ),
+    "R225": Code(
+        title="the reward reached for what it may not",
+        checks="The function reads only Python itself and its own folder, writes only in its temporary folder, and "
+        "uses no network and no other processes.",
+        why="A reward may come from a stranger, and the answers that it judges come from a model.",
+        fix="Compute the reward from the answer and its row; put word lists and the like beside the function's file.",
+    ),
+    "R226": Code(
+        title="the reward model ranks too poorly",
+        checks="The reward model ranks held-out pairs at least as well as `reward.least_accuracy` says.",
+        why="A policy learns whatever is rewarded. What ranks like a coin rewards noise.",
+        fix="Give more or cleaner pairs (`ftc annotate`), a larger model, or lower `overrides.reward.least_accuracy` "
+        "knowingly.",
+    ),
+    "R227": Code(
+        title="a step does not hold whole groups of answers",
+        checks="The answers of one step (micro-batch, times accumulation, times devices) are a multiple of the group.",
+        why="An answer is compared with the others to the same prompt.",
+        fix="Set `overrides.micro_batch` and `overrides.grpo.group` to powers of two.",
+    ),
+    "R211": Code(
+        title="the steps that were measured put the run over the budget",
+        checks="With `--probe`: by a few real steps, the whole run stays within `budget.hours` and `budget.usd`.",
+        why="It is known before the money is spent. A checkpoint was written.",
+        fix="Raise the budget, set fewer epochs or a smaller model and compile again; `ftc run` without `--probe` goes "
+        "on until the budget is used up.",
     ),
     "R301": Code(
         title="out of memory, tried again with half the micro-batch",
@@ -200,6 +264,77 @@ CODES: dict[str, Code] = {
         checks="The difference between before and after is larger than chance explains.",
         why="With few held-out rows a small gain means little.",
         fix="Hold out more rows: `data.evaluation: {fraction: 0.2}`.",
+    ),
+    "R411": Code(
+        title="prompts were left out",
+        checks="Every prompt that is to be tried fits into the context of the model.",
+        why="Many labels or long examples take more room than there is; the other prompts are tried.",
+        fix="Nothing to do; a model with a longer context could be shown more.",
+    ),
+    "R412": Code(
+        title="the model has forgotten",
+        checks="General questions are answered as well after training as before, beyond what chance explains.",
+        why="Training on one thing can take away another that was not meant to go.",
+        fix="Fewer epochs or a lower learning rate, an adapter instead of full updates, or replay of general text.",
+    ),
+    "R413": Code(
+        title="refusals have changed",
+        checks="Requests that do harm are refused as often after training as before, and harmless ones not more often.",
+        why="Fine-tuning on harmless data alone can undo a model's safety training. Qi et al. 2023, arXiv 2310.03693. "
+        "Refusals are recognised by their wording, a heuristic: read the answers.",
+        fix="Mix some refused requests into the training rows, or lower the learning rate; read the answers first.",
+    ),
+    "R414": Code(
+        title="training rows can be drawn out of the model",
+        checks="The start of a training answer does not make the model continue it word for word, beyond what it does "
+        "with held-out rows.",
+        why="Personal data that is learned by heart can be asked for by anyone. Carlini et al. 2021, arXiv 2012.07805.",
+        fix="Remove duplicates and personal data (`ftc check --fix OUT`), train fewer epochs.",
+    ),
+    "R415": Code(
+        title="a probe could not be carried out",
+        checks="What the probes of the plan need is there: lm-evaluation-harness, rows that are long enough.",
+        why="The other scores stand; this one is missing from the report.",
+        fix="pip install lm-eval, for `lm-eval:` probes.",
+    ),
+    "R416": Code(
+        title="the model is written, its conversion is not",
+        checks="llama.cpp's convert_hf_to_gguf.py is at hand where a GGUF file is wanted.",
+        why="The transformers folder is complete; only the other format is missing.",
+        fix="git clone https://github.com/ggml-org/llama.cpp, set LLAMA_CPP_DIR to it, `ftc export RUN --to gguf`.",
+    ),
+    "R417": Code(
+        title="the exported model scores differently",
+        checks="The exported model, loaded anew, gets the same held-out scores as the model that was evaluated.",
+        why="What was scored is not what would be used.",
+        fix="A different precision explains the third decimal place; more does not. Compare the answers in the report.",
+    ),
+    "R421": Code(
+        title="the rewards of a group do not differ",
+        checks="In at least half of the groups of answers, rewards differ.",
+        why="Answers are compared with others to the same prompt. Where all earn the same, the step teaches nothing.",
+        fix="Take prompts that the model answers rightly now and then, a reward by degrees, a higher "
+        "`overrides.grpo.temperature` or a larger `overrides.grpo.group`.",
+    ),
+    "R422": Code(
+        title="answers grow longer and are rewarded for it",
+        checks="Where answers have grown by half, the reward does not go with their length (correlation below 0.5).",
+        why="Length is the most common thing that a reward pays for without meaning to.",
+        fix="Read the samples. Put the length into the reward, balance it in the pairs, or shorten the leash "
+        "(`overrides.grpo.beta`).",
+    ),
+    "R423": Code(
+        title="the reward jumped",
+        checks="The mean reward of a step stays within ten standard deviations of its recent values.",
+        why="Sudden success is more often a hole in the reward than a skill.",
+        fix="Read the samples of that step in the stage's `answers.jsonl`.",
+    ),
+    "R424": Code(
+        title="the reward is not fenced in by the kernel",
+        checks="The kernel offers Landlock and seccomp to the process that computes the reward.",
+        why="Without them Python's own audit hooks refuse files, network and processes. They stop mistakes; code that "
+        "is written to get past them can.",
+        fix="Use only reward functions that you have read, or a Linux kernel of 5.13 or later.",
     ),
 }
 

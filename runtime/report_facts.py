@@ -34,6 +34,8 @@ def facts(plan: Plan, run: RunFolder, events: Sequence[Event], *, samples: int) 
         "scores": _scores(before, after),
         "before": before,
         "after": after,
+        "probes": _probes(before, after),
+        "prompt": dict(found.get(by_kind.get("prompt-search", ""), {})),
         "training": _training(plan, found, events),
         "curve": _curve(events),
         "stages": _stages(plan, events),
@@ -78,6 +80,23 @@ def _scores(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[st
     return [
         {"metric": name, "before": first.get(name), "after": second.get(name), "change": changes.get(name)}
         for name in dict.fromkeys((*first, *second))
+    ]
+
+
+def _probes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One entry a number of a probe: before, after and the change, each with its interval."""
+    first, second = before.get("probes", {}), after.get("probes", {})
+    return [
+        {
+            "probe": name,
+            "metric": metric,
+            "before": first.get(name, {}).get("metrics", {}).get(metric),
+            "after": second.get(name, {}).get("metrics", {}).get(metric),
+            "change": second.get(name, {}).get("changes", {}).get(metric),
+            "items": (second.get(name) or first[name])["items"],
+        }
+        for name in dict.fromkeys((*first, *second))
+        for metric in (second.get(name) or first[name])["metrics"]
     ]
 
 

@@ -7,7 +7,9 @@ on the same rows McNemar's exact test.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,10 +70,34 @@ def compare_means(before: Sequence[float], after: Sequence[float], seed: int) ->
     return {**change, "p_value": p_value, "significant": p_value < 1 - LEVEL}
 
 
+def change(
+    metric: str, expected: Sequence[str], before: Sequence[str], after: Sequence[str], labels: Sequence[str], seed: int
+) -> dict[str, float]:
+    """The change of a metric from one set of answers to another, to the same rows. Raises KeyError as `score` does."""
+    if metric in ("accuracy", "exact_match"):
+        right = [
+            [normal(each) == normal(one) for each, one in zip(expected, some, strict=True)] for some in (before, after)
+        ]
+        return compare(right[0], right[1], seed)
+    if metric == "macro_f1":
+        return _macro_f1_change(expected, before, after, labels, seed)
+    function = PER_ROW[metric]
+    was, now = ([function(each, one) for each, one in zip(expected, some, strict=True)] for some in (before, after))
+    return compare_means(was, now, seed)
+
+
+def confusion_matrix(expected: Sequence[str], answers: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
+    """Rows are what was expected, columns what was answered; the last column is every answer that is no label."""
+    names = list(dict.fromkeys([*(normal(label) for label in labels), *(normal(each) for each in expected)]))
+    place = {name: number for number, name in enumerate(names)}
+    table = np.zeros((len(names), len(names) + 1), dtype=int)
+    for each, answer in zip(expected, answers, strict=True):
+        table[place[normal(each)], place.get(normal(answer), len(names))] += 1
+    return {"labels": names, "rows": table.tolist()}
+
+
 def confusions(expected: Sequence[str], answers: Sequence[str], most: int) -> list[dict[str, Any]]:
     """The most frequent mistakes: what was expected, what was answered, how often."""
-    from collections import Counter
-
     wrong = Counter(
         (each, answer) for each, answer in zip(expected, answers, strict=True) if normal(each) != normal(answer)
     )
@@ -82,20 +108,40 @@ def confusions(expected: Sequence[str], answers: Sequence[str], most: int) -> li
 
 def _macro_f1(expected: Sequence[str], answers: Sequence[str], labels: Sequence[str], seed: int) -> dict[str, float]:
     """The mean of F1 over the classes that occur in `expected`; an answer that is no label counts as a miss."""
+    wanted, (given,), size = _numbered(expected, [answers], labels)
+    return _bootstrap((wanted, given), lambda truth, said: _f1(truth, said, size), seed)
+
+
+def _macro_f1_change(
+    expected: Sequence[str], before: Sequence[str], after: Sequence[str], labels: Sequence[str], seed: int
+) -> dict[str, float]:
+    """By bootstrap over rows: there is no exact test for it, so it is significant where the interval excludes 0."""
+    wanted, (first, second), size = _numbered(expected, [before, after], labels)
+
+    def gain(truth: np.ndarray[Any, Any], was: np.ndarray[Any, Any], now: np.ndarray[Any, Any]) -> float:
+        return _f1(truth, now, size) - _f1(truth, was, size)
+
+    found = _bootstrap((wanted, first, second), gain, seed)
+    return {**found, "significant": found["low"] > 0 or found["high"] < 0}
+
+
+def _numbered(
+    expected: Sequence[str], answers: Sequence[Sequence[str]], labels: Sequence[str]
+) -> tuple[np.ndarray[Any, Any], list[np.ndarray[Any, Any]], int]:
+    """Classes as numbers, and how many; the last one stands for every answer that is no label."""
     names = {normal(label): number for number, label in enumerate(labels)}
     for each in expected:  # labels that the training rows do not have
         names.setdefault(normal(each), len(names))
-    size = len(names) + 1  # the last one stands for every answer that is no label
-    wanted = np.array([names[normal(each)] for each in expected])
-    given = np.array([names.get(normal(each), size - 1) for each in answers])
+    size = len(names) + 1
+    given = [np.array([names.get(normal(each), size - 1) for each in some]) for some in answers]
+    return np.array([names[normal(each)] for each in expected]), given, size
 
-    def f1(truth: np.ndarray[Any, Any], said: np.ndarray[Any, Any]) -> float:
-        right = np.bincount(truth[truth == said], minlength=size)
-        both = np.bincount(truth, minlength=size) + np.bincount(said, minlength=size)
-        present = np.bincount(truth, minlength=size) > 0
-        return float((2 * right[present] / both[present]).mean())
 
-    return _bootstrap((wanted, given), f1, seed)
+def _f1(truth: np.ndarray[Any, Any], said: np.ndarray[Any, Any], size: int) -> float:
+    right = np.bincount(truth[truth == said], minlength=size)
+    both = np.bincount(truth, minlength=size) + np.bincount(said, minlength=size)
+    present = np.bincount(truth, minlength=size) > 0
+    return float((2 * right[present] / both[present]).mean())
 
 
 def _bootstrap(data: tuple[np.ndarray[Any, Any], ...], statistic: Callable[..., float], seed: int) -> dict[str, float]:
@@ -119,11 +165,39 @@ def _bootstrap(data: tuple[np.ndarray[Any, Any], ...], statistic: Callable[..., 
 
 def _token_f1(expected: str, answer: str) -> float:
     """Overlap of words, as in SQuAD."""
-    from collections import Counter
-
     first, second = normal(expected).split(), normal(answer).split()
     common = sum((Counter(first) & Counter(second)).values())
     return 2 * common / (len(first) + len(second)) if first or second else 1.0
+
+
+def _field_f1(expected: str, answer: str) -> float:
+    """F1 over the fields of two JSON values, each a path to a leaf with what stands there; without JSON, nothing."""
+    wanted, given = _fields(expected), _fields(answer)
+    if wanted is None or given is None:
+        return float(normal(expected) == normal(answer))
+    common = sum((wanted & given).values())
+    total = wanted.total() + given.total()
+    return 2 * common / total if total else 1.0
+
+
+def _fields(text: str) -> Counter[tuple[str, str]] | None:
+    """Path and value of every leaf; the order of a list does not count. None where the text is no object or list."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return Counter(_leaves(value, "")) if isinstance(value, dict | list) else None
+
+
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _leaves(each, f"{path}/{name}")
+    elif isinstance(value, list):
+        for each in value:
+            yield from _leaves(each, f"{path}[]")
+    else:
+        yield path, normal(str(value)) if isinstance(value, str) else json.dumps(value)
 
 
 def _rouge_l(expected: str, answer: str) -> float:
@@ -140,8 +214,6 @@ def _chrf(expected: str, answer: str) -> float:
 
 
 def _json_valid(expected: str, answer: str) -> float:
-    import json
-
     try:
         json.loads(answer)
     except ValueError:
@@ -151,6 +223,7 @@ def _json_valid(expected: str, answer: str) -> float:
 
 PER_ROW: Mapping[str, Callable[[str, str], float]] = {
     "token_f1": _token_f1,
+    "field_f1": _field_f1,
     "rouge_l": _rouge_l,
     "chrf": _chrf,
     "json_validity": _json_valid,

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ftc.compiler.stages import Evaluate
 from ftc.runtime import answers, scores
+from ftc.runtime.asking import Endpoint, Local, who
 from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context
-from ftc.runtime.loading import load_model, load_tokenizer
+from ftc.runtime.loading import trained_folder
+from ftc.runtime.prompting.pack import Pack, asked, read_pack
 from ftc.runtime.run_folder import read_rows, write_rows
-from ftc.runtime.tokens import encode, prompt_ids
+from ftc.runtime.tokens import encode
 
 PREDICTIONS = "predictions.jsonl"
 LOSS_METRICS = ("held_out_loss", "perplexity")
@@ -29,59 +32,78 @@ def run(context: Context) -> dict[str, Any]:
     """Answer, score, keep every answer; the result has the scores."""
     told: Evaluate = context.arguments
     rows = list(read_rows(context.run.held_out_rows(told.rows)))
-    labels = _labels(context, told)
-    tokenizer = load_tokenizer(context)
-    quantized = _quantization(context) if told.quantize else None
-    model = load_model(context, told.model, dtype=told.dtype, quantized=quantized)
-    asked, prompting = _prompted(context, told, rows, labels, tokenizer, model)
-    total = 2 * len(rows)
-    said = answers.generate(
-        model,
-        tokenizer,
-        prompt_ids(tokenizer, asked),
+    labels = labels_of(context, told.rows)
+    one = who(context, told.model, dtype=told.dtype, quantized=quantization_of(context) if told.quantize else None)
+    pack = read_pack(trained_folder(context, told.prompt)) if told.prompt else None
+    ready, prompting = _prompted(context, told, rows, labels, one, pack)
+    constrained = told.constrain_labels or (pack is not None and pack.constrain_labels)
+    with_loss = isinstance(one, Local) and any(each in LOSS_METRICS for each in told.metrics)
+    total = len(rows) * (2 if with_loss else 1)
+    said = one.answer(
+        ready,
         max_new_tokens=told.max_new_tokens,
         batch_size=told.batch_size,
-        labels=labels if told.constrain_labels else (),
+        labels=labels if constrained else (),
+        json_schema=pack.json_schema if pack else None,
         on_batch=lambda done: context.progress(done, total, what="answers"),
     )
-    encoded = encode(tokenizer, rows, loss_on="completion", max_length=None)
-    means, counts = answers.losses(
-        model,
-        tokenizer,
-        encoded,
-        batch_size=told.batch_size,
-        on_batch=lambda done: context.progress(len(rows) + done, total, what="held-out loss"),
-    )
+    losses = _losses(context, told, rows, one, total) if with_loss and isinstance(one, Local) else Losses()
     expected = [str(row["messages"][-1]["content"]) for row in rows]
-    loss = dict(zip(encoded.rows, means, strict=True))
-    write_rows(context.folder / PREDICTIONS, _predictions(rows, expected, said, loss))
+    write_rows(context.folder / PREDICTIONS, _predictions(rows, expected, said, losses.by_row))
     result: dict[str, Any] = {"rows": len(rows), "prompting": prompting, "metrics": {}}
     for metric in told.metrics:
-        if metric in LOSS_METRICS:
-            result["metrics"][metric] = _loss(metric, means, counts, context.plan.seed)
-        else:
+        if metric not in LOSS_METRICS:
             result["metrics"][metric] = scores.score(metric, expected, said, labels, context.plan.seed)
+        elif losses.by_row:
+            result["metrics"][metric] = _loss(metric, losses, context.plan.seed)
     if labels:
         known = {scores.normal(label) for label in labels}
         result["invalid_share"] = sum(scores.normal(each) not in known for each in said) / len(said)
         result["confusions"] = scores.confusions(expected, said, CONFUSIONS)
+        result["confusion_matrix"] = scores.confusion_matrix(expected, said, labels)
         result["chance"] = 1 / len(labels)
     if context.stage.kind == "evaluate":
-        result["changes"] = _changes(context, told, expected, said, loss)
+        result["changes"] = _changes(context, told, expected, said, losses.by_row, labels)
     return result
 
 
-def _labels(context: Context, told: Evaluate) -> list[str]:
-    """The classes of the rows that are scored."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """Of the completions: the mean of each row, how many tokens, and of which row; empty where none was asked for."""
+
+    means: Sequence[float] = ()
+    counts: Sequence[int] = ()
+    rows: Sequence[int] = ()
+
+    @property
+    def by_row(self) -> dict[int, float]:
+        """The loss of each row that has one."""
+        return dict(zip(self.rows, self.means, strict=True))
+
+
+def _losses(context: Context, told: Evaluate, rows: Rows, one: Local, total: int) -> Losses:
+    encoded = encode(one.tokenizer, rows, loss_on="completion", max_length=None)
+    means, counts = answers.losses(
+        one.model,
+        one.tokenizer,
+        encoded,
+        batch_size=told.batch_size,
+        on_batch=lambda done: context.progress(len(rows) + done, total, what="held-out loss"),
+    )
+    return Losses(means=means, counts=counts, rows=encoded.rows)
+
+
+def labels_of(context: Context, rows: str) -> list[str]:
+    """The classes of the rows of that name."""
     return [
         label
         for each in context.plan.stages
-        if each.kind == "prepare" and each.arguments["rows"] == told.rows
+        if each.kind == "prepare" and each.arguments["rows"] == rows
         for label in each.arguments["labels"]
     ]
 
 
-def _quantization(context: Context) -> Mapping[str, Any]:
+def quantization_of(context: Context) -> Mapping[str, Any]:
     """As the training stage has it, so that what is scored is what is trained."""
     for each in context.plan.stages:
         if each.arguments.get("quantization"):
@@ -104,8 +126,8 @@ def _predictions(rows: Rows, expected: Sequence[str], said: Sequence[str], loss:
     ]
 
 
-def _loss(metric: str, means: Sequence[float], counts: Sequence[int], seed: int) -> dict[str, float]:
-    found = scores.mean(means, seed, counts)
+def _loss(metric: str, losses: Losses, seed: int) -> dict[str, float]:
+    found = scores.mean(losses.means, seed, losses.counts)
     if metric == "perplexity":
         import math
 
@@ -114,7 +136,12 @@ def _loss(metric: str, means: Sequence[float], counts: Sequence[int], seed: int)
 
 
 def _changes(
-    context: Context, told: Evaluate, expected: Sequence[str], said: Sequence[str], loss: Mapping[int, float]
+    context: Context,
+    told: Evaluate,
+    expected: Sequence[str],
+    said: Sequence[str],
+    loss: Mapping[int, float],
+    labels: Sequence[str],
 ) -> dict[str, Any]:
     """Each metric after against before, on the same rows; remarks where it is worse, or may be chance."""
     baseline = next(
@@ -124,26 +151,19 @@ def _changes(
         return {}
     before = list(read_rows(context.run.stage(baseline.id) / PREDICTIONS))
     old = [str(row["answer"]) for row in before]
-    seed = context.plan.seed
     changes: dict[str, Any] = {}
     for metric in told.metrics:
-        if metric in ("accuracy", "exact_match"):
-            right = [scores.normal(each) == scores.normal(answer) for each, answer in zip(expected, said, strict=True)]
-            changes[metric] = scores.compare([bool(row["right"]) for row in before], right, seed)
-            _remark(context, metric, changes[metric])
-        elif metric in scores.PER_ROW:
-            function = scores.PER_ROW[metric]
-            was, now = ([function(each, one) for each, one in zip(expected, some, strict=True)] for some in (old, said))
-            changes[metric] = scores.compare_means(was, now, seed)
-            _remark(context, metric, changes[metric])
-        elif metric == "held_out_loss":
-            changes[metric] = scores.compare_means(
-                [float(before[row]["loss"]) for row in loss], list(loss.values()), seed
-            )
+        if metric not in LOSS_METRICS:
+            changes[metric] = scores.change(metric, expected, old, said, labels, context.plan.seed)
+            remark_on(context, metric, changes[metric])
+        elif metric == "held_out_loss" and loss and all(before[row]["loss"] is not None for row in loss):
+            was = [float(before[row]["loss"]) for row in loss]
+            changes[metric] = scores.compare_means(was, list(loss.values()), context.plan.seed)
     return changes
 
 
-def _remark(context: Context, metric: str, change: Mapping[str, float]) -> None:
+def remark_on(context: Context, metric: str, change: Mapping[str, float]) -> None:
+    """R405 where it fell, R408 where the rise may be chance."""
     if change["value"] < 0:
         context.remark("R405", f"{metric} fell by {-change['value']:.3f}")
     elif change["low"] <= 0:
@@ -156,25 +176,24 @@ def _remark(context: Context, metric: str, change: Mapping[str, float]) -> None:
 
 
 def _prompted(
-    context: Context, told: Evaluate, rows: Rows, labels: Sequence[str], tokenizer: Any, model: Any
+    context: Context, told: Evaluate, rows: Rows, labels: Sequence[str], one: Local | Endpoint, pack: Pack | None
 ) -> tuple[Rows, str]:
     """The rows as they are asked, and in words how. A trained model is asked as it was taught: plainly."""
+    if pack is not None:
+        return [asked(pack, row) for row in rows], f"the best prompt, {len(pack.examples)} examples"
     if context.stage.kind != "baseline":
         return rows, "plain"
     examples = _examples(context, told)
-    room = int(context.plan.model.get("context") or getattr(model.config, "max_position_embeddings", 0) or 4096)
     goal = str(context.plan.goal.get("description") or "").strip()
     listed = f"Answer with one of these labels: {', '.join(labels)}" if labels else ""
     for instruction, words in (
         ("\n".join(each for each in (goal, listed) if each), "goal and labels" if labels else "goal"),
         (goal, "goal; the labels do not fit into the context"),
     ):
-        asked = [_with(row, instruction, examples) for row in rows]
-        longest = max(rows, key=lambda row: sum(len(each["content"]) for each in row["messages"]))
-        needs = len(prompt_ids(tokenizer, [_with(longest, instruction, examples)])[0]) + told.max_new_tokens
-        if needs <= room and (instruction or not (goal or listed)):
+        ready = [_with(row, instruction, examples) for row in rows]
+        if (instruction or not (goal or listed)) and one.fits(ready, told.max_new_tokens):
             shown = f"{words}, {len(examples) // 2} examples" if examples else words
-            return asked, shown if instruction else "plain"
+            return ready, shown if instruction else "plain"
     return rows, "plain; an instruction does not fit into the context"
 
 
