@@ -107,12 +107,18 @@ def run(
     *,
     fresh: bool = False,
     accept_drift: bool = False,
+    probe: bool = False,
     on_event: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Outcome:
-    """Carry out the plan file, continuing where an earlier run of it stopped. The outcome has the exit code."""
+    """Carry out the plan file, continuing where an earlier run of it stopped. The outcome has the exit code.
+
+    `probe` measures a few real steps first, and ends with 3 where they put the run over its budget.
+    """
     from ftc.runtime.supervisor import run as run_plan
 
-    return run_plan(Path(plan), Path(out), fresh=fresh, accept_drift=accept_drift, on_event=on_event or _ignore)
+    return run_plan(
+        Path(plan), Path(out), fresh=fresh, accept_drift=accept_drift, probe=probe, on_event=on_event or _ignore
+    )
 
 
 def _ignore(_: Mapping[str, Any]) -> None:

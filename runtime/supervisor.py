@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from ftc.compiler.plan import Plan, Stage
 from ftc.compiler.plan_file import load_plan
 from ftc.runtime import journal as journals
+from ftc.runtime import probe as probing
 from ftc.runtime.answer_trouble import Answer, answer
 from ftc.runtime.child import Child, Ended
 from ftc.runtime.codes import diagnostic
@@ -66,12 +67,14 @@ def run(
     *,
     fresh: bool = False,
     accept_drift: bool = False,
+    probe: bool = False,
     on_event: OnEvent = lambda _: None,
     stop: threading.Event | None = None,
 ) -> Outcome:
     """Carry out the plan in `plan_path`, in a folder of its own under `out`.
 
-    `stop`, once set, has the same effect as SIGTERM: a checkpoint, then exit code 130.
+    `probe` takes a few real steps first and ends where they put the estimate over the budget. `stop`, once set, has the
+    same effect as SIGTERM: a checkpoint, then exit code 130.
     """
     plan, problems = load_plan(plan_path)
     if plan is None:
@@ -84,7 +87,7 @@ def run(
             raise _End(CANNOT, *full)
         with _locked(folder), _signals(stop or threading.Event()) as stopping:
             supervisor = Supervisor(plan, plan_path, folder, on_event, stopping, accept_drift=accept_drift)
-            return supervisor.carry_out()
+            return supervisor.carry_out(probe=probe)
     except _End as end:
         return Outcome(exit_code=end.exit_code, folder=folder, diagnostics=end.diagnostics)
     except OSError as error:
@@ -154,10 +157,12 @@ class Supervisor:
             )
         self.on_event(event)
 
-    def carry_out(self) -> Outcome:
+    def carry_out(self, *, probe: bool = False) -> Outcome:
         """Every stage, then the outcome."""
         self.starter = Starter(self.run, self.plan, self.threads)
         try:
+            if probe:
+                self._probe()
             for number, stage in enumerate(self.plan.stages, start=1):
                 self._stage(stage, number)
         except _End as end:
@@ -204,6 +209,42 @@ class Supervisor:
             if ended.exit_code == 0 and stage.id in results(self.events):
                 return
             self._answer(stage, ended, attempt)
+
+    def _probe(self) -> None:
+        """Take a few steps and say what they make of the estimate; the run goes on from there. Over budget, it ends."""
+        stage = probing.to_probe(self.plan, self.events)
+        if stage is None:
+            return
+        place = {each.id: number for number, each in enumerate(self.plan.stages, start=1)}
+        for each in probing.before(self.plan, stage):
+            self._stage(each, place[each.id])
+        start = len(self.events)
+        self.say(
+            "stage_started", stage=stage.id, sync=True, index=place[stage.id], of=len(place), stage_kind=stage.kind,
+            attempt=0, probe=True, estimate=dict(stage.estimate),
+        )  # fmt: skip
+
+        def taken() -> list[Event]:
+            return [event for event in self.events[start:] if event["stage"] == stage.id]
+
+        child = Child(self.starter, stage.id, self.tail, 0)
+        try:
+            ended = child.wait(
+                self.hear,
+                lambda: "stop" if self.stopping.is_set() or probing.measured_twice(taken()) else "",
+            )
+        except BaseException:
+            child.kill()
+            raise
+        self.say("stage_ended", stage=stage.id, sync=True, exit_code=ended.exit_code, seconds=round(ended.seconds, 3))
+        if self.stopping.is_set():
+            raise _End(INTERRUPTED, diagnostic("R202", f"{stage.id} was stopped", severity=Severity.NOTE))
+        found = probing.corrected(self.plan, stage, taken(), self.events)
+        if found is None:  # it failed, and its own attempt will say why, or it was over before its steps were timed
+            return
+        self.say("probe", stage=stage.id, sync=True, **found)
+        if found["over"]:
+            raise _End(CANNOT, diagnostic("R211", f"after {found['steps']} steps: {'; '.join(found['over'])}"))
 
     def _why_stop(self, stage: Stage) -> str:
         if self.stopping.is_set():

@@ -23,11 +23,13 @@ from ftc.runtime import checkpoints
 from ftc.runtime.asked import ASKED
 from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context
+from ftc.runtime.measure import peak_memory
 
 NEAR = 50  # batches of like length are drawn from this many batches at a time, as transformers does
 SAY_SECONDS = 1.0  # between two progress events
 RECENT = 50  # logged losses that a jump is measured against
 JUMP = 10.0  # standard deviations
+TIMED = (2, 7)  # steps after which time and memory are taken: past the first, which warm up
 NAMED_ROWS = 8  # places of a bad batch that are listed
 
 
@@ -131,6 +133,14 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         if control.should_save:
             self._room_for_a_checkpoint()
         now = time.monotonic()
+        if state.global_step - self._first_step in TIMED:
+            self.context.journal.write(
+                "measured",
+                step=state.global_step,
+                total=state.max_steps,
+                seconds=round(now - self._began, 4),
+                memory=peak_memory(),
+            )
         if now - self._said >= SAY_SECONDS or state.global_step == state.max_steps:
             self._said = now
             rate = (now - self._began) / max(1, state.global_step - self._first_step)

@@ -16,12 +16,13 @@ from ftc.commands.target_options import engine_option, target_option
 @out_option
 @click.option("--fresh", is_flag=True, help="Begin anew, even where an earlier run of this plan could go on.")
 @click.option("--accept-drift", is_flag=True, help="Run although data or libraries changed since `ftc compile`.")
+@click.option("--probe", is_flag=True, help="Measure a few real steps first, correct the estimate; 3 if over budget.")
 @target_option
 @engine_option
 @json_option
 def run_command(
-    plan: Path, out: Path, *, fresh: bool, accept_drift: bool, target: str | None, words: tuple[str, ...],
-    as_json: bool,
+    plan: Path, out: Path, *, fresh: bool, accept_drift: bool, probe: bool, target: str | None,
+    words: tuple[str, ...], as_json: bool,
 ) -> int:  # fmt: skip
     """Carry out PLAN (ftc.plan.json): prepare, baseline, train, evaluate, export, report.
 
@@ -32,18 +33,23 @@ def run_command(
       ftc run
       ftc run router.plan.json --out /data/runs
       ftc run --json > report.json
+      ftc run --probe                                    is the estimate right? a few steps, then the rest
       ftc run --target slurm --option partition=gpu      submit it, and follow the job
     """
     if target not in (None, "local"):
         if fresh:
             raise click.UsageError("--fresh belongs to a run on this machine: there, remove the run's folder")
+        if probe:
+            raise click.UsageError("--probe belongs to a run on this machine")
         return _on_engine(plan, out, target, words, accept_drift=accept_drift, as_json=as_json)
     if words:
         raise click.UsageError("--option belongs to an engine: name it with --target")
     from ftc.views.progress import Progress
 
     with Progress(plain=as_json) as progress:
-        outcome = api.run(plan, out, fresh=fresh, accept_drift=accept_drift, on_event=progress.on_event)
+        outcome = api.run(
+            plan, out, fresh=fresh, accept_drift=accept_drift, probe=probe, on_event=progress.on_event
+        )
     if as_json:
         from ftc.views.output import write_json
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ftc.views.numbers import count
+from ftc.views.numbers import count, duration_range, gib_range, money_range
 from ftc.views.output import console
 
 if TYPE_CHECKING:
@@ -102,6 +102,15 @@ class Progress:
     def _on_adjusted(self, event: Event) -> None:
         changes = ", ".join(f"{name} {value}" for name, value in event["arguments"].items())
         self._line(f"{self._head} goes on with {changes}", "yellow")
+
+    def _on_probe(self, event: Event) -> None:
+        """Planned beside corrected, before the run goes on."""
+        self._line(f"measured {event['steps']} steps of {event['stage']}; planned, then corrected:", "bold")
+        for name, show in (("hours", duration_range), ("memory_gib", gib_range), ("usd", money_range)):
+            planned, found = event[name]["planned"], event[name]["corrected"]
+            words = {"hours": "time", "memory_gib": "memory", "usd": "money"}[name]
+            said = [show(each) if each else "not known" for each in (planned, found)]
+            self._line(f"  {words:<8}{said[0]:<34}{said[1]}")
 
     def _on_stage_finished(self, event: Event) -> None:
         self._result = event["result"]
