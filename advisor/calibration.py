@@ -75,9 +75,9 @@ def basis(device: Device, setup: Setup, memory: MemoryEstimate, time: TimeEstima
         "on_cpu": device.kind == "cpu",
         "regime": regime(setup),
         "steps": time.steps,
-        "step_seconds": stepping * 3600 / max(1, time.steps) / corrections["seconds"]["factor"],
-        "device_gib": total,
-        "beside_gib": max(0.0, total - memory.reserved.likely / corrections["device_gib"]["factor"]),
+        "step_seconds": round(stepping * 3600 / max(1, time.steps) / corrections["seconds"]["factor"], 9),
+        "device_gib": round(total, 6),
+        "beside_gib": round(max(0.0, total - memory.reserved.likely / corrections["device_gib"]["factor"]), 6),
         "corrections": corrections,
     }
 

@@ -42,7 +42,7 @@ def before(plan: Plan, stage: Stage) -> tuple[Stage, ...]:
 
 def measured_twice(events: Sequence[Event]) -> bool:
     """Whether the steps of one attempt were timed from warm to end."""
-    return sum(event["kind"] == MEASURED for event in events) >= 2
+    return len([event for event in events if event["kind"] == MEASURED]) >= 2
 
 
 def corrected(plan: Plan, stage: Stage, taken: Sequence[Event], events: Sequence[Event]) -> dict[str, Any] | None:
