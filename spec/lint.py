@@ -46,6 +46,7 @@ class Facts:
     role: str
     found: SetProfile
     tally: Tally
+    sample: Sequence[Sampled]  # the rows that are looked at one by one
     near: Sequence[tuple[Sampled, Sampled]]
     personal: dict[str, list[Sampled]]
     secret: Sequence[Sampled]
@@ -119,7 +120,7 @@ def conflicting_labels(facts: Facts) -> Iterator[Diagnostic]:
 
 def leaked_answers(facts: Facts) -> Iterator[Diagnostic]:
     """The prompt gives the answer away."""
-    rows = [row for row in facts.tally.sample if row.prompt and row.answer]
+    rows = [row for row in facts.sample if row.prompt and row.answer]
     if facts.role not in ("demonstrations", "evaluation") or len(rows) < 10:
         return
     ending = [row for row in rows if len(row.answer) > 1 and _ends_with(row.prompt, row.answer)]
@@ -157,7 +158,7 @@ def classes(facts: Facts) -> Iterator[Diagnostic]:
         return
     if len(found) == 1:
         message = f'every label is "{found[0][0]}"'
-        rows = sorted(facts.tally.sample, key=lambda row: (row.name, row.line))
+        rows = sorted(facts.sample, key=lambda row: (row.name, row.line))
         yield _finding(facts, "D306", message, found[0][1], rows, severity=Severity.ERROR)
         return
     rare = [label for label, times in found if times < FEW_A_CLASS]
@@ -171,7 +172,7 @@ def classes(facts: Facts) -> Iterator[Diagnostic]:
 
 def same_answers(facts: Facts) -> Iterator[Diagnostic]:
     """Free text that is always the same."""
-    rows = [row for row in facts.tally.sample if row.answer]
+    rows = [row for row in facts.sample if row.answer]
     if facts.found.classes or facts.role not in ("demonstrations", "evaluation") or len(rows) < 10:
         return
     answer, times = Counter(row.answer for row in rows).most_common(1)[0]
@@ -189,7 +190,7 @@ def too_few(facts: Facts) -> Iterator[Diagnostic]:
 def damaged_text(facts: Facts) -> Iterator[Diagnostic]:
     """Letters that went through a wrong encoding, and characters that no text has."""
     for code, pattern in (("D309", _DAMAGE), ("D310", _CONTROL)):
-        rows = [row for row in facts.tally.sample if pattern.search(row.prompt) or pattern.search(row.answer)]
+        rows = [row for row in facts.sample if pattern.search(row.prompt) or pattern.search(row.answer)]
         if rows:
             yield _finding(facts, code, f"{len(rows)} row{_s(len(rows))}{_sampled(facts)}", len(rows), rows)
 
@@ -214,9 +215,9 @@ def offensive(facts: Facts) -> Iterator[Diagnostic]:
     if not words:
         return
     pattern = re.compile(r"\b(?:" + "|".join(map(re.escape, words)) + r")\b", re.IGNORECASE)
-    rows = [row for row in facts.tally.sample if pattern.search(row.prompt) or pattern.search(row.answer)]
+    rows = [row for row in facts.sample if pattern.search(row.prompt) or pattern.search(row.answer)]
     if rows:
-        share = len(rows) / max(1, len(facts.tally.sample))
+        share = len(rows) / max(1, len(facts.sample))
         yield _finding(facts, "D313", f"{len(rows)} rows, {share:.1%}{_sampled(facts)}", len(rows), rows)
 
 

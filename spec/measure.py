@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ftc.spec.counting.batches import BATCH, Measure, characters, count
 from ftc.spec.counting.distinct import Bags, Hashes
+from ftc.spec.counting.repeats import Watch
 from ftc.spec.counting.tally import HIGHEST, Sampled, Tally
 from ftc.spec.data.digest import digest
 from ftc.spec.data.files import DataFile, find
@@ -25,6 +28,9 @@ from ftc.spec.profile import DataProfile, FeedbackProfile, Role, SetProfile
 from ftc.spec.read import Reading, read
 from ftc.spec.split import choose, held_out_size, keys_of
 
+if TYPE_CHECKING:
+    from ftc.spec.counting.parallel import Crew
+
 _TYPES = {
     "preference-pairs": "paired", "binary-feedback": "binary", "ranked": "ranked", "prompts-with-tests": "verifiable",
     "question-final-answer": "verifiable", "prompts": "to-collect",
@@ -32,6 +38,7 @@ _TYPES = {
 _ALL_CHARACTERS = 10_000_000  # up to here every row of the sample is looked at again (about 0.25 s a million)
 _SOME_CHARACTERS = 1_500_000  # of larger data
 _SAMPLED_OF_LARGE = 4_000  # rows that worker processes send back
+LARGE = 32 << 20  # bytes from which on JSONL is counted in blocks by all cores: starting a process takes 0.1 s
 _SPLIT_ROWS = 50_000  # up to here a split that may miss its number is made; above, the number is taken to be met
 
 
@@ -45,6 +52,7 @@ class _Role:
     formats: list[str] = field(default_factory=list)
     files: list[DataFile] = field(default_factory=list)
     findings: list[Diagnostic] = field(default_factory=list)
+    measure: Measure = characters  # what lengths are counted in
     tally: Tally = field(default_factory=Tally)
     bags: Bags = field(default_factory=Bags)
     rows_read: int = 0
@@ -65,11 +73,27 @@ def profile(spec: Spec, tokenizer_file: Path | None = None) -> tuple[DataProfile
     from ftc.spec.cache import cached
 
     start = time.perf_counter()
-    hashes = _hashes(spec)
-    asked = (spec.data, spec.goal.task, spec.goal.language, spec.model.context, spec.seed)
-    key = (asked, sorted(hashes.items()), digest(tokenizer_file) if tokenizer_file else "") if hashes else None
-    found, findings = cached(key, lambda: _profile(spec, tokenizer_file, hashes))
+    files = _files(spec)
+    crew = _crew(files.values())
+    try:
+        hashes = _hashes(files)
+        asked = (spec.data, spec.goal.task, spec.goal.language, spec.model.context, spec.seed)
+        key = (asked, sorted(hashes.items()), digest(tokenizer_file) if tokenizer_file else "") if hashes else None
+        found, findings = cached(key, lambda: _profile(spec, tokenizer_file, hashes, crew))
+    finally:
+        if crew is not None:
+            crew.close()
     return replace(found, seconds=time.perf_counter() - start), findings
+
+
+def _crew(files: Iterable[Path]) -> Crew | None:
+    """The processes that count large files, where there are some; they start while the bytes are hashed."""
+    size = sum(path.stat().st_size for path in files)
+    if size < LARGE:
+        return None
+    from ftc.spec.counting.parallel import Crew
+
+    return Crew(size)
 
 
 def _roles(spec: Spec) -> dict[Role, Sequence[Source]]:
@@ -83,27 +107,34 @@ def _roles(spec: Spec) -> dict[Role, Sequence[Source]]:
     }
 
 
-def _hashes(spec: Spec) -> dict[str, str]:
-    """The hash of each file by its name; nothing where one cannot be read, which is then reported by reading it."""
-    hashes: dict[str, str] = {}
+def _files(spec: Spec) -> dict[str, Path]:
+    """Every file by its name; none where one cannot be found, which is then reported by reading it."""
     try:
-        for sources in _roles(spec).values():
-            for source in sources:
-                for file in find(source.path, spec.folder) if source.path else ():
-                    if file.name not in hashes:
-                        hashes[file.name] = digest(file.path)
+        return {
+            file.name: file.path
+            for sources in _roles(spec).values()
+            for source in sources
+            for file in (find(source.path, spec.folder) if source.path else ())
+        }
     except (OSError, EOFError, ValueError):
         return {}
-    return hashes
+
+
+def _hashes(files: Mapping[str, Path]) -> dict[str, str]:
+    """The hash of each file by its name; nothing where one cannot be read."""
+    try:
+        return {name: digest(path) for name, path in files.items()}
+    except OSError:
+        return {}
 
 
 def _profile(
-    spec: Spec, tokenizer_file: Path | None, hashes: Mapping[str, str]
+    spec: Spec, tokenizer_file: Path | None, hashes: Mapping[str, str], crew: Crew | None
 ) -> tuple[DataProfile, list[Diagnostic]]:
     roles: dict[Role, _Role] = {}
     for role, sources in _roles(spec).items():
         if sources:
-            roles[role] = _count_role(spec, role, sources, tokenizer_file, hashes)
+            roles[role] = _count_role(spec, role, sources, tokenizer_file, hashes, crew)
     findings = [finding for each in roles.values() for finding in each.findings]
     sets = {role: each.found for role, each in roles.items()}
     feedback = _feedback(spec.data.feedback, roles.get("feedback")) if spec.data.feedback else None
@@ -130,7 +161,12 @@ def _profile(
 
 
 def _count_role(
-    spec: Spec, role: Role, sources: Sequence[Source], tokenizer_file: Path | None, hashes: Mapping[str, str]
+    spec: Spec,
+    role: Role,
+    sources: Sequence[Source],
+    tokenizer_file: Path | None,
+    hashes: Mapping[str, str],
+    crew: Crew | None,
 ) -> _Role:
     """One role: its described sources at their word, its given ones counted."""
     counted = _Role(role=role, sources=sources, tokenizer=_exactly(spec, sources, tokenizer_file))
@@ -141,7 +177,7 @@ def _count_role(
         counted.found = set_
         return counted
     for source in counted.given:
-        _count_source(spec, source, counted)
+        _count_source(spec, source, counted, crew)
     if described:
         rows = sum(source.rows or 0 for source in described)
         message = f"{rows} described rows beside given ones are not counted"
@@ -166,9 +202,9 @@ def _exactly(spec: Spec, sources: Sequence[Source], tokenizer_file: Path | None)
         return None
 
 
-def _count_source(spec: Spec, source: Source, counted: _Role) -> None:
+def _count_source(spec: Spec, source: Source, counted: _Role, crew: Crew | None) -> None:
     reading = read(source, spec.folder, counted.role)
-    if reading.recognised and not _in_parallel(reading, counted):
+    if reading.recognised and not (crew and _in_parallel(reading, counted, crew)):
         _row_by_row(spec, reading, counted)
     counted.rows_read += reading.rows_read
     counted.rows_reported += reading.rows_reported
@@ -180,11 +216,9 @@ def _count_source(spec: Spec, source: Source, counted: _Role) -> None:
 def _row_by_row(spec: Spec, reading: Reading, counted: _Role) -> None:
     from itertools import islice
 
-    from ftc.spec.counting.batches import BATCH, characters, count
-    from ftc.spec.counting.repeats import Watch
     from ftc.spec.tokens import TURN_CHARACTERS, TURN_TOKENS, tokenizer_of
 
-    measure = tokenizer_of(counted.tokenizer) if counted.tokenizer else characters
+    measure = tokenizer_of(counted.tokenizer) if counted.tokenizer else counted.measure
     turn = TURN_TOKENS if counted.tokenizer else TURN_CHARACTERS
     watch = Watch()
     while rows := list(islice(reading.rows, BATCH)):
@@ -194,17 +228,17 @@ def _row_by_row(spec: Spec, reading: Reading, counted: _Role) -> None:
     counted.tally.repeats.merge(watch.found, 0)
 
 
-def _in_parallel(reading: Reading, counted: _Role) -> bool:
-    """True where the files are large JSONL and have been counted by processes of their own."""
+def _in_parallel(reading: Reading, counted: _Role, crew: Crew) -> bool:
+    """True where the files are large JSONL and have been counted in blocks."""
     files = reading.files
     if counted.tokenizer or any(file.container != "jsonl" or file.encoding != "utf-8" for file in files):
         return False
-    from ftc.spec.counting.parallel import LARGE, Totals, count_file, sample_limit
-
     if sum(file.path.stat().st_size for file in files) < LARGE or any(file.compressed for file in files):
         return False
     from ftc.spec.counting.jsonl_blocks import shape_of, suits
+    from ftc.spec.counting.parallel import Totals, bring_lengths, count_file, find_repeats, sample_limit
     from ftc.spec.counting.worker import Job
+    from ftc.spec.counting.written import written_lengths
     from ftc.spec.fields import fields_of
     from ftc.spec.tokens import TURN_CHARACTERS
 
@@ -212,6 +246,7 @@ def _in_parallel(reading: Reading, counted: _Role) -> bool:
     if not suits(reading.format, reading.columns, fields):
         return False
     counted.tally.limit = min(counted.tally.limit, sample_limit([file.path for file in files], _SAMPLED_OF_LARGE))
+    counted.measure = written_lengths
     totals = Totals(tally=counted.tally, reports=reading.reports, bags=counted.bags)
     for file in files:
         job = Job(
@@ -223,7 +258,9 @@ def _in_parallel(reading: Reading, counted: _Role) -> bool:
             limit=counted.tally.limit,
             turn=TURN_CHARACTERS,
         )
-        count_file(file.path, job, totals)
+        count_file(file.path, job, totals, crew)
+    bring_lengths(totals)
+    counted.tally.repeats.merge(find_repeats(totals), 0)
     reading.reports.ended = True
     return True
 
@@ -241,9 +278,9 @@ def _describe(spec: Spec, counted: _Role, tokenizer_file: Path | None, hashes: M
     if counted.tokenizer:
         scale = Scale(name=tokenizer_of(counted.tokenizer).name, prompt=1.0, answer=1.0, whole=1.0, error=0.0)
     elif tokenizer_file:
-        scale = measured_scale(tokenizer_of(tokenizer_file), asked, answered)
+        scale = measured_scale(tokenizer_of(tokenizer_file), asked, answered, counted.measure)
     else:
-        scale = estimated_scale(dict(languages), asked, answered)
+        scale = estimated_scale(dict(languages), asked, answered, counted.measure)
     sequence = scaled(tally.sequence, scale.whole)
     completion, whole = lengths_of(scaled(tally.completion, scale.answer)), lengths_of(sequence)
     language = languages[0][0] if languages else spec.goal.language
@@ -274,7 +311,14 @@ def _describe(spec: Spec, counted: _Role, tokenizer_file: Path | None, hashes: M
         content_hash=_content_hash(counted.files, hashes),
     )
     facts = lint.Facts(
-        spec=spec, role=counted.role, found=counted.found, tally=tally, near=near, personal=personal, secret=secret
+        spec=spec,
+        role=counted.role,
+        found=counted.found,
+        tally=tally,
+        sample=sample,
+        near=near,
+        personal=personal,
+        secret=secret,
     )
     if used:
         counted.findings += lint.lint(facts)

@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-_CANDIDATES = re.compile(
-    r"(?P<email>[A-Za-z0-9_.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4})"
-    r"|(?P<iban>\b[A-Z]{2}\d{2}[ ]?(?:[A-Z0-9]{4}[ ]?){2,7}[A-Z0-9]{1,4}\b)"
+_EMAIL = re.compile(r"[A-Za-z0-9_.+%-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
+_LOCAL, _DOMAIN = 64, 330  # characters before and after the at sign
+_NUMBER = re.compile(
+    r"(?P<iban>\b[A-Z]{2}\d{2}[ ]?(?:[A-Z0-9]{4}[ ]?){2,7}[A-Z0-9]{1,4}\b)"
     r"|(?P<letters>\b(?:[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]|[XYZ]?\d{7,8}-?[A-Z])\b)"
     r"|(?P<digits>(?<![\w.,$€£%/-])\+?\(?\d[\d() .-]{5,24}\d(?![\w%]))"
 )
+_DIGITS = re.compile(r"\d+")
+_BEFORE = (6, 2, 1, 0)  # characters that a number can have before its first digit
 _SECRET = re.compile(
     r"AKIA[0-9A-Z]{16}|ASIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30}|github_pat_|glpat-|xox[abprs]-|sk-[A-Za-z0-9_-]{20}|"
     r"sk_live_|rk_live_|AIza[0-9A-Za-z_-]{35}|hf_[A-Za-z0-9]{30}|npm_[A-Za-z0-9]{36}|SG\.[\w-]{20}|"
@@ -55,7 +58,41 @@ class Hit:
 
 def personal_data(text: str, region: str | None = None) -> list[Hit]:
     """What of that is in the text, from left to right. `region` is the country of numbers without a country code."""
-    return [hit for match in _CANDIDATES.finditer(text) if (hit := _judged(text, match, region))]
+    return [hit for match in _candidates(text) if (hit := _judged(text, match, region))]
+
+
+def _candidates(text: str) -> Iterator[re.Match[str]]:
+    """What may be something, from left to right, none over another. Looks only around at signs and digits."""
+    email, number = _email(text, 0), _number(text, 0)
+    while found := min((each for each in (email, number) if each), key=lambda each: each.start(), default=None):
+        yield found
+        end = found.end()
+        if email and email.start() < end:
+            email = _email(text, end)
+        if number and number.start() < end:
+            number = _number(text, end)
+
+
+def _email(text: str, at: int) -> re.Match[str] | None:
+    """The first one from there on."""
+    sign = text.find("@", at)
+    while sign >= 0:
+        if match := _EMAIL.search(text, max(at, sign - _LOCAL), sign + _DOMAIN):
+            return match
+        sign = text.find("@", sign + 1)
+    return None
+
+
+def _number(text: str, at: int) -> re.Match[str] | None:
+    """The first one from there on."""
+    end = at
+    while digits := _DIGITS.search(text, end):
+        for before in _BEFORE:
+            start = digits.start() - before
+            if start >= at and (match := _NUMBER.match(text, start)):
+                return match
+        end = digits.end()
+    return None
 
 
 def candidates(text: str) -> bool:
@@ -72,9 +109,9 @@ def secret_signs(text: str) -> bool:
 def _judged(text: str, match: re.Match[str], region: str | None) -> Hit | None:
     start, end = match.span()
     found = match.group()
+    if match.re is _EMAIL:
+        return Hit("email", start, end)
     match match.lastgroup:
-        case "email":
-            return Hit("email", start, end)
         case "iban":
             return Hit("iban", start, end) if _valid("iban")(found.replace(" ", "")) else None
         case "letters":

@@ -7,7 +7,7 @@ scaled by a ratio that a sample of the rows gives.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +26,7 @@ _SHORT, _REMEMBERED = 40, 20_000  # characters of a text whose tokens are rememb
 _WORD = re.compile(r"[^\W\d_]+")
 _DIGIT = re.compile(r"\d")
 _SIGN = re.compile(r"[^\w\s]+|_+")
-_BREAK = re.compile(r"\s*\n\s*")
+_BREAK = re.compile(r"\n\s*")
 _PER_WORD, _PER_LETTER, _PER_DIGIT, _PER_SIGN, _PER_BREAK = 1.0, 0.32, 0.96, 0.17, 2.4
 _LETTERS = 7  # of a word that come with it; each further one costs `_PER_LETTER`
 ENGLISH_ERROR = 0.12
@@ -91,17 +91,20 @@ def tokenizer_of(file: Path) -> Tokenizer:
     return Tokenizer(file)
 
 
-def measured_scale(tokenizer: Tokenizer, prompts: Sequence[str], answers: Sequence[str]) -> Scale:
-    """The ratios on a sample. The error is what one half of the sample would have said of the other."""
+Measure = Callable[[Sequence[str]], Sequence[int]]
+
+
+def measured_scale(tokenizer: Tokenizer, prompts: Sequence[str], answers: Sequence[str], measure: Measure) -> Scale:
+    """The ratios on a sample, to what `measure` gives. The error is what one half would have said of the other."""
     prompts, answers = _some(prompts), _some(answers)
     asks, says = tokenizer(prompts), tokenizer(answers)
-    whole = [*zip(map(len, prompts), asks, strict=True), *zip(map(len, answers), says, strict=True)]
+    whole = [*zip(measure(prompts), asks, strict=True), *zip(measure(answers), says, strict=True)]
     halves = [_ratio(whole[0::2]), _ratio(whole[1::2])]
     error = abs(halves[0] - halves[1]) / max(halves[0] + halves[1], 1e-9)
     return Scale(
         name=tokenizer.name,
-        prompt=_ratio(list(zip(map(len, prompts), asks, strict=True))),
-        answer=_ratio(list(zip(map(len, answers), says, strict=True))),
+        prompt=_ratio(whole[: len(prompts)]),
+        answer=_ratio(whole[len(prompts) :]),
         whole=_ratio(whole),
         error=round(max(error, LEAST_SAMPLED_ERROR), 3),
     )
@@ -112,23 +115,29 @@ def _ratio(pairs: Sequence[tuple[int, int]]) -> float:
     return sum(tokens for _, tokens in pairs) / characters if characters else 0.0
 
 
-def estimated_scale(languages: Mapping[str, float], prompts: Sequence[str], answers: Sequence[str]) -> Scale:
-    """The ratios by language: `languages` are shares of the sample, English by its words and others by a table."""
+def estimated_scale(
+    languages: Mapping[str, float], prompts: Sequence[str], answers: Sequence[str], measure: Measure
+) -> Scale:
+    """The ratios by language, to what `measure` gives: English by its words and others by a table.
+
+    `languages` are shares of the sample.
+    """
     prompts, answers = _some(prompts), _some(answers)
     english = languages.get("en", 0.0) if languages else 1.0
     shares = {language: share for language, share in languages.items() if language != "en"}
     others = sum(share / _PER_TOKEN.get(language, _UNKNOWN) for language, share in shares.items())
 
-    def ratio(tokens: float, characters: int) -> float:
-        return (english * tokens / characters if characters else 0.0) + others
+    def ratio(tokens: float, characters: int, length: int) -> float:
+        return (english * tokens + others * characters) / length if length else others
 
     asked, answered = _english(prompts), _english(answers)
     asks, says = sum(map(len, prompts)), sum(map(len, answers))
+    long, longer = sum(measure(prompts)), sum(measure(answers))
     return Scale(
         name="estimate",
-        prompt=ratio(asked, asks),
-        answer=ratio(answered, says),
-        whole=ratio(asked + answered, asks + says),
+        prompt=ratio(asked, asks, long),
+        answer=ratio(answered, says, longer),
+        whole=ratio(asked + answered, asks + says, long + longer),
         error=round(english * ENGLISH_ERROR + (1 - english) * OTHER_ERROR, 3),
     )
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from ftc.spec import measure
 from ftc.spec.counting import distinct, parallel
+from ftc.spec.counting.batches import characters
 from ftc.spec.counting.distinct import Distinct
 from ftc.spec.lengths import histogram_of, lengths_of, longer_than, spread
 from ftc.spec.measure import profile
@@ -91,7 +93,7 @@ def test_large_files_are_counted_alike(tmp_path: Path, monkeypatch: pytest.Monke
     spec = spec_of(tmp_path, demonstrations=(source,))
     slow, said_slow = profile(spec)
     monkeypatch.setenv("FTC_CACHE_DIR", str(tmp_path / "other"))
-    monkeypatch.setattr(parallel, "LARGE", 0)
+    monkeypatch.setattr(measure, "LARGE", 1)
     monkeypatch.setattr(parallel, "PART", 50_000)
     fast, said_fast = profile(spec)
     assert fast.demonstrations == slow.demonstrations
@@ -268,6 +270,6 @@ MEASURED = {
 def test_estimated_tokens_are_within_their_error(path: str) -> None:
     rows = [row for row in read(Source(path=path), SHARED, "demonstrations").rows if isinstance(row, Demonstration)]
     prompts = ["\n".join(message.content for message in row.prompt) for row in rows]
-    scale = estimated_scale({"en": 1.0}, prompts, [row.completion.content for row in rows])
+    scale = estimated_scale({"en": 1.0}, prompts, [row.completion.content for row in rows], characters)
     for measured in MEASURED[path]:
         assert abs(scale.prompt * measured - 1) <= scale.error

@@ -27,9 +27,12 @@ _TEXT = """the of and to a in is you that it for on are with as this be at have 
 were we when your can said there use an each which she do how their if will up other about out many then them these so
 some her would make like him into time has look two more write go see number no way could people my than first water
 been call who oil its now find long down day did get come made may part account card payment transfer refund balance
-please customer order delivery invoice contract question answer summary patient report revenue quarter café
-naïve Zürich"""
+please customer order delivery invoice contract question answer summary patient report revenue quarter"""
 WORDS = _TEXT.split()
+
+# What English rows are like: characters between escapes (line breaks, quotes) and between characters beyond ASCII.
+# Alpaca 122 and 2,100, Glaive 36 and none, LLaMA-Factory's KTO 86 and 240, DPO 100 and 670 (English demos, 2026-11).
+ESCAPED, BEYOND_ASCII = 100, 1000
 
 FTC = """
 import sys
@@ -57,13 +60,24 @@ datasets.disable_progress_bars()
 with tempfile.TemporaryDirectory() as cache:
     print(len(datasets.load_dataset("json", data_files=sys.argv[1], split="train", cache_dir=cache)))
 """
-CONTENDERS = {"ftc profile": FTC, "json, line by line": JSON, "datasets": DATASETS}
+STREAMING = """
+import sys
+import datasets
+rows = datasets.load_dataset("json", data_files=sys.argv[1], split="train", streaming=True)
+print(sum(1 for _ in rows))
+"""
+CONTENDERS = {
+    "ftc profile": FTC,
+    "json, line by line": JSON,
+    "datasets": DATASETS,
+    "datasets, streaming": STREAMING,
+}
 
 
 def generate(path: Path, size: int, characters: int) -> int:
-    """Rows of prompt and completion with log-normal lengths around `characters`, quotes and line breaks included."""
+    """Rows of prompt and completion with log-normal lengths around `characters`, with line breaks and quotes."""
     lot = random.Random(0)
-    pool = [" ".join(lot.choices(WORDS, k=400)) for _ in range(500)]
+    pool = [_words(lot, 400) for _ in range(500)]
     written = rows = 0
     with path.open("w", encoding="utf-8") as stream:
         while written < size:
@@ -74,12 +88,27 @@ def generate(path: Path, size: int, characters: int) -> int:
                 start = lot.randrange(len(piece) // 2)
                 text += piece[start : start + length - len(text)]
             cut = max(10, int(length * lot.uniform(0.2, 0.6)))
-            row = {"id": rows, "prompt": text[:cut], "completion": f'{text[cut:]}\n"Done" {rows}'}
+            row = {"id": rows, "prompt": text[:cut], "completion": f"{text[cut:]} {rows}"}
             line = json.dumps(row, ensure_ascii=False) + "\n"
             stream.write(line)
             written += len(line.encode())
             rows += 1
     return rows
+
+
+def _words(lot: random.Random, count: int) -> str:
+    """Text with as many line breaks, quotes and letters beyond ASCII as rows have."""
+    mean = sum(map(len, WORDS)) / len(WORDS) + 1  # characters of a word and a blank
+    text = ""
+    for word in lot.choices(WORDS, k=count):
+        chance = lot.random() / mean
+        if chance < 1 / BEYOND_ASCII:
+            text += lot.choice(("café ", "naïve ", "Zürich ", "“so” ", "– "))
+        elif chance < 1 / BEYOND_ASCII + 1 / ESCAPED:
+            text += lot.choice((word + ".\n", '"' + word + " "))
+        else:
+            text += word + " "
+    return text
 
 
 def measure(code: str, path: Path, rows: int) -> tuple[float, float]:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import xxhash  # 1 ms
-
 from ftc.spec.counting.distinct import Hashes
 from ftc.spec.counting.repeats import Watch
 from ftc.spec.counting.tally import CLIP, Sampled, Tally
+from ftc.spec.counting.written import BETWEEN, key_of
 from ftc.spec.rows import Demonstration, Document, Message, Pair, Prompt, Ranking, Row, Thumb
 
 BATCH = 1024  # rows
 
 Measure = Callable[[Sequence[str]], Sequence[int]]  # the length of each text
 
-_digest = xxhash.xxh3_64_intdigest
-BETWEEN = "\0"  # between the messages of a prompt, in hashes
-LINE = "\n"  # and in the sample
+LINE = "\n"  # between the messages of a prompt, in the sample
 
 
 def characters(texts: Sequence[str]) -> Sequence[int]:
@@ -47,21 +44,14 @@ def answers_of(row: Row) -> Sequence[str]:
             return (row.text,)
 
 
-def key_of(text: str, seed: int = 0) -> int:
-    """A hash of a text."""
-    return _digest(text.encode("utf-8", "surrogatepass"), seed)
-
-
 def asked_key(prompt: Sequence[Message]) -> int:
     """A hash of what is asked."""
-    if len(prompt) == 1:
-        return key_of(prompt[0].content)
-    return key_of(BETWEEN.join(message.content for message in prompt))
+    return key_of(message.content for message in prompt)
 
 
 def content_key(asked: int, answers: Sequence[str]) -> int:
     """A hash of the whole row, from that of its prompt."""
-    return key_of(answers[0] if len(answers) == 1 else BETWEEN.join(answers), asked)
+    return key_of(answers, asked)
 
 
 def count(
@@ -80,12 +70,12 @@ def count(
     prompt_lengths, completion_lengths, sequences = [], [], []
     limit = tally.limit
     for row, said, prompt, texts, length in zip(rows, asked_of, prompts, answers, asks, strict=True):
-        question = key_of(prompt)
+        question = asked_key(said)
         whole = content_key(question, texts)
         hashes.asked.append(question)
         hashes.content.append(whole)
         if row.group is not None:
-            hashes.groups.append(key_of(row.group))
+            hashes.groups.append(key_of((row.group,)))
         longest = max([next(says) for _ in texts], default=0)
         if texts:
             completion_lengths.append(longest)

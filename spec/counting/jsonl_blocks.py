@@ -1,29 +1,28 @@
-"""The fast way through large JSONL files: whole blocks are decoded by msgspec into just the fields that are needed.
+"""The fast way through large JSONL files: msgspec checks whole blocks and hands out just the texts that are needed.
 
-Gives exactly what reading row by row gives. Lines that are anything but plain good rows, and blocks that do not decode
-as a whole, go the slow way, line by line, with the same converters and the same findings.
+Gives what reading row by row gives, with lengths in bytes as written. Lines that are anything but plain good rows, and
+blocks that are not whole, go the slow way, line by line, with the same converters and the same findings.
 """
 
 from __future__ import annotations
 
 import io
-import operator
+import re
 from array import array
-from collections.abc import Callable, Mapping, Sequence
-from itertools import repeat
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec  # 25 ms
 import numpy  # 80 ms; this module is only loaded for large files
-import xxhash
 
-from ftc.spec.columns import PARAGRAPHS
-from ftc.spec.counting.batches import BETWEEN, LINE, characters, place_of
+from ftc.spec.counting.batches import LINE, place_of
 from ftc.spec.counting.batches import count as count_rows
 from ftc.spec.counting.distinct import Hashes
-from ftc.spec.counting.repeats import Watch
+from ftc.spec.counting.raw_lines import LineFinder
+from ftc.spec.counting.raw_texts import Raw, is_absent, joined, lengths_of, respelled, text_of, unusable
 from ftc.spec.counting.tally import CLIP, Sampled, Tally
+from ftc.spec.counting.written import BETWEEN, digest, key_of, written, written_lengths
 from ftc.spec.data.json_text import read_lines
 from ftc.spec.fields import Field
 from ftc.spec.reading_rows import RowMaker
@@ -31,24 +30,20 @@ from ftc.spec.reports import Reports
 from ftc.spec.rows import Row
 from ftc.spec.turns import CONTENT_KEYS, ROLE_KEYS, canonical_role, cut_in_order
 
-_digest = xxhash.xxh3_64_intdigest
-_OPEN, _CLOSE = b"{}"
-_FIRST, _LAST = itemgetter(0), itemgetter(-1)
-_NOT = operator.not_
+_PARAGRAPHS = rb"\n\n"  # as written
 _SUPERVISED = ("prompt-completion", "instruction", "qa", "question-final-answer", "text-label")
+_SHORT = ("label", "group", "tools")  # decoded: counted by value, or looked into
+_NOTHING = key_of(())
+_PREFIX = 16  # bytes in which different answers mostly differ
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 Columns = Mapping[str, str]
 
 
 class Shape(msgspec.Struct):
-    """What else is known of the records: the keys of a turn, and the columns that are not needed.
-
-    `numbers` are decoded, so that nothing unforeseen is passed over; where there are others (`skips`), they are not.
-    """
+    """What else is known of the records: the keys of a turn."""
 
     turn: list[str]
-    numbers: list[str]
-    skips: bool
 
 
 class BlockCounter:
@@ -56,81 +51,72 @@ class BlockCounter:
 
     def __init__(self, name: str, format_: str, columns: Columns, limit: int, turn: int, shape: Shape) -> None:
         self.tally = Tally(limit=limit)
-        self.hashes = Hashes()
         self.reports = Reports()
         self.lines = 0
         self._name = name
         self._turn = turn
         self._maker = RowMaker(format_, columns, self.reports)
         self._columns = columns
-        self._asks = array("I")  # characters of each prompt
-        self._says = array("I")  # and of each answer
-        self._around = array("I")  # and how many turns the prompt has
-        self._documents = array("I")
-        self.places = array("I")  # lines of the rows that have hashes
+        self._finder = LineFinder()
+        self._content: list[Any] = []  # arrays of hashes, and of the lines they are of
+        self._asked: list[Any] = []
+        self._places: list[Any] = []
+        self._groups: array[int] = array("Q")
+        self._lengths: dict[str, list[Any]] = {"prompt": [], "completion": [], "sequence": []}
         self._turns: dict[tuple[str, ...], tuple[int, int, bool] | None] = {}
-        self._skips = shape.skips
+        self._labels: dict[str, tuple[str, bytes]] = {}  # as it stands -> stripped, and that as written
+        self._raw = [role for role in columns if role not in (*_SHORT, "messages")]
         self._decode = msgspec.json.Decoder(_row_type(columns, shape)).decode_lines
-        self._count: Callable[[list[Any]], list[int]] = {
+        self._count: Callable[[list[Any], Iterable[int]], list[int]] = {
             "chat": self._chat,
             "text": self._text,
             "preference-pairs": self._pairs,
         }.get(format_, self._supervised)
 
-    def add(self, data: bytes, end: int) -> None:
-        """Count the whole lines that `data` has before `end`, where the newline of the last one stands (or the end)."""
-        lines = data[:end].split(b"\n")
-        rows = self._decoded(data, end, lines)
-        if rows is None:
+    def add(self, data: memoryview) -> None:
+        """Count the whole lines that a block has; its last one may lack its end."""
+        found = self._finder.lines(data)
+        rows = self._decoded(data, found.count) if found else None
+        if found is None or rows is None:
+            lines = bytes(data).split(b"\n")
+            if not lines[-1]:
+                lines.pop()
             self._slowly(lines, range(len(lines)))
-        else:
-            odd = self._count(rows)
-            if odd:
-                self._slowly(lines, odd)
-        self.lines += len(lines)
+            self.lines += len(lines)
+            return
+        odd = self._count(rows, found.respelled)
+        if odd:
+            self._slowly(bytes(data).split(b"\n"), odd)
+        self.lines += found.count
 
-    def _decoded(self, data: bytes, end: int, lines: list[bytes]) -> list[Any] | None:
+    def _decoded(self, data: memoryview, lines: int) -> list[Any] | None:
         """One value a line, or None where that is not what stands there.
 
-        Every line has to open and close an object: then no object can span two lines, and as many objects as lines
-        means that no line has two. Fields that are skipped are not checked for UTF-8, so the whole is.
+        Every line opens and closes an object: then no object can span two lines, and as many objects as lines means
+        that no line has two.
         """
-        if any(map(_NOT, lines)) or set(map(_FIRST, lines)) != {_OPEN} or set(map(_LAST, lines)) != {_CLOSE}:
-            return None
-        if self._skips and not data.isascii() and not _is_utf8(data[:end]):
-            return None
         try:
-            rows: list[Any] = self._decode(memoryview(data)[:end])
+            rows: list[Any] = self._decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
-        return rows if len(rows) == len(lines) else None
+        return rows if len(rows) == lines else None
 
-    def finish(self) -> None:
-        """Bring the lengths into the tally."""
-        asks, says, around = (numpy.asarray(each, numpy.int64) for each in (self._asks, self._says, self._around))
-        documents = numpy.asarray(self._documents, numpy.int64)
-        tally, turn = self.tally, self._turn
-        for counter, lengths in (
-            (tally.prompt, asks + turn * around),
-            (tally.completion, says),
-            (tally.sequence, asks + says + turn * (around + 1)),
-            (tally.completion, documents),
-            (tally.sequence, documents),
-        ):
-            values, times = numpy.unique(lengths, return_counts=True)
-            counter.update(dict(zip(values.tolist(), times.tolist(), strict=True)))
-        self._find_repeats()
+    def lengths(self) -> dict[str, tuple[bytes, bytes]]:
+        """The lengths that there are and how often, by what they are of, as 64-bit numbers."""
+        found = {}
+        for what, arrays in self._lengths.items():
+            values, times = numpy.unique(_together(arrays, "i8"), return_counts=True)
+            found[what] = (values.tobytes(), times.astype("i8").tobytes())
+        return found
 
-    def _find_repeats(self) -> None:
-        """Places of rows that stand twice in this part, where there are any."""
-        asked, content = self.hashes.asked, self.hashes.content
-        labelled = bool(self.tally.classes)
-        if len(set(content)) == len(content) and not labelled:
-            return
-        watch = Watch()
-        places = list(zip(repeat(self._name), self.places, strict=False))
-        watch.look(places, asked, content, labelled)
-        self.tally.repeats = watch.found
+    def hashes(self) -> Hashes:
+        """Those of the rows so far, those of `places` in the same order."""
+        content, asked = _together(self._content, "u8"), _together(self._asked, "u8")
+        return Hashes(content=array("Q", content.tobytes()), asked=array("Q", asked.tobytes()), groups=self._groups)
+
+    def places(self) -> bytes:
+        """The lines of the rows that have hashes, as 32-bit numbers."""
+        return bytes(_together(self._places, "u4").tobytes())
 
     def _slowly(self, lines: Sequence[bytes], wanted: Sequence[int]) -> None:
         """Those of the lines one by one, as any other file is read."""
@@ -138,226 +124,284 @@ class BlockCounter:
         for index in wanted:
             for _, item in read_lines(io.BytesIO(lines[index])):
                 rows += self._maker.make(self._name, self.lines + index + 1, item)
-        if rows:
-            count_rows(self.tally, self.hashes, rows, characters, self._turn)
-            self.places.extend(place_of(row)[1] for row in rows)
+        if not rows:
+            return
+        hashes = Hashes()
+        count_rows(self.tally, hashes, rows, written_lengths, self._turn)
+        self._content.append(numpy.array(hashes.content, numpy.uint64))
+        self._asked.append(numpy.array(hashes.asked, numpy.uint64))
+        self._groups.extend(hashes.groups)
+        self._places.append(numpy.array([place_of(row)[1] for row in rows], numpy.uint32))
 
     def _take(
         self,
-        places: Sequence[int],
-        prompts: Sequence[str],
-        answers: Sequence[str],
-        turns: Sequence[int] | None = None,
+        places: Any,
+        prompts: Sequence[Raw],
+        answers: Sequence[Raw],
+        asks: Any,
+        says: Any,
+        turns: Any = 1,
         labels: Sequence[str] | None = None,
-        contents: Sequence[str] | None = None,
-        first: Sequence[str] | None = None,
     ) -> None:
-        """Count rows that are good. `answers` are the longest ones; where there are several, `contents` has all of
-        them, as they are hashed, and `first` the one to be learned.
+        """Count rows that are good. A prompt of several texts is those texts one after the other, and so is an answer
+        of several; `asks` are the bytes of the one, `says` those of the longest answer.
         """
-        tally = self.tally
-        asks = list(map(len, prompts))
-        says = list(map(len, answers))
-        self._asks.extend(asks)
-        self._says.extend(says)
-        self.places.extend(self.lines + place + 1 for place in places)
-        self._around.extend(turns if turns is not None else repeat(1, len(asks)))
-        tally.prompt_characters += sum(asks)
-        tally.completion_characters += sum(says)
-        asked = array("Q", map(_digest, map(str.encode, prompts)))
-        content = array("Q", map(_digest, map(str.encode, contents or answers), asked))
-        self.hashes.asked.extend(asked)
-        self.hashes.content.extend(content)
-        tally.used += len(prompts)
-        self.reports.rows_read += len(prompts)
-        shown = first or answers
+        tally, rows = self.tally, len(prompts)
+        if not rows:
+            return
+        self._lengths["prompt"].append(asks + self._turn * turns)
+        self._lengths["completion"].append(says)
+        self._lengths["sequence"].append(asks + says + self._turn * (turns + 1))
+        tally.prompt_characters += int(asks.sum())
+        tally.completion_characters += int(says.sum())
+        asked = list(map(digest, prompts))
+        self._asked.append(numpy.fromiter(asked, numpy.uint64, rows))
+        content = numpy.fromiter(map(digest, answers, asked), numpy.uint64, rows)
+        self._keep(places, content)
         limit = tally.limit
-        chosen = [index for index, key in enumerate(content) if key <= limit]
-        if chosen:
-            tally.offer(
-                [
-                    Sampled(
-                        content[index],
-                        asked[index],
-                        self._name,
-                        self.lines + places[index] + 1,
-                        prompts[index][:CLIP].replace(BETWEEN, LINE),
-                        shown[index][:CLIP],
-                        labels[index] if labels else None,
-                    )
-                    for index in chosen
-                ]
+        for index in numpy.flatnonzero(content <= numpy.uint64(limit)).tolist():
+            prompt, answer = _texts(prompts[index]), _texts(answers[index])
+            tally.sample.append(
+                Sampled(
+                    int(content[index]),
+                    asked[index],
+                    self._name,
+                    self.lines + int(places[index]) + 1,
+                    BETWEEN.join(prompt)[:CLIP].replace(BETWEEN, LINE),
+                    answer[0][:CLIP],
+                    labels[index] if labels else None,
+                )
             )
+        tally.offer([])
 
-    def _supervised(self, rows: list[Any]) -> list[int]:
+    def _keep(self, places: Any, content: Any) -> None:
+        """Count rows that are good by number, place and hash."""
+        self._content.append(content)
+        self._places.append((places + (self.lines + 1)).astype(numpy.uint32))
+        self.tally.used += len(content)
+        self.reports.rows_read += len(content)
+
+    def _spelled(self, raws: list[Raw], lines: Iterable[int]) -> list[Raw]:
+        for line in lines:
+            raws[line] = respelled(raws[line])
+        return raws
+
+    def _column(self, rows: list[Any], role: str, lines: Iterable[int]) -> list[Raw]:
+        return self._spelled(list(map(attrgetter(role), rows)), lines)
+
+    def _supervised(self, rows: list[Any], lines: Iterable[int]) -> list[int]:
         """Prompt and answer as texts; a system text, a context and an input where there are columns for them."""
         columns = self._columns
-        prompts = [row.prompt for row in rows]
-        labelled = "label" in columns
-        answers = [row.label for row in rows] if labelled else [row.completion for row in rows]
-        turns: list[int] | None = None
-        if "input" in columns:
-            prompts = _with(PARAGRAPHS, prompts, [row.input for row in rows])
-        odd, places = _sorted_out(prompts, answers)
-        if odd:
-            rows = [rows[index] for index in places]
-            prompts = [prompts[index] for index in places]
-            answers = [answers[index] for index in places]
-        if "context" in columns:
-            prompts = _with(PARAGRAPHS, [row.context for row in rows], prompts)
-        labels = None
-        if labelled:
-            answers = labels = [each.strip() for each in answers]
+        prompts = self._column(rows, "prompt", lines)
+        labels: list[str] | None = None
+        if "label" in columns:
+            labels, answers = self._labelled(rows)
+        else:
+            answers = self._column(rows, "completion", lines)
+        asks, says = lengths_of(prompts), lengths_of(answers)
+        blank = unusable(prompts, asks)
+        odd = unusable(answers, says)
+        beside = {
+            role: self._beside(rows, role, lines, odd) for role in ("input", "context", "system") if role in columns
+        }
+        if "input" in beside:
+            inputs = beside["input"]
+            for index in inputs.keys() - set(numpy.flatnonzero(odd).tolist()):
+                if not blank[index]:
+                    prompts[index] = joined(prompts[index], _PARAGRAPHS, inputs[index])
+                elif is_absent(prompts[index]):
+                    prompts[index], blank[index] = inputs[index], False
+        odd |= blank
+        for index, context in beside.get("context", {}).items():
+            if not odd[index]:
+                prompts[index] = joined(context, _PARAGRAPHS, prompts[index])
+        if beside:
+            asks = lengths_of(prompts)
+        asks -= 2
+        turns: Any = numpy.ones(len(rows), numpy.int64)
+        for index, system in beside.get("system", {}).items():
+            if not odd[index]:
+                prompts[index] = bytes(system) + bytes(prompts[index])
+                asks[index] += len(system) - 2
+                turns[index] = 2
+                self.tally.with_system += 1
+        places = numpy.arange(len(rows))
+        if odd.any():
+            places = places[~odd]
+            kept = places.tolist()
+            rows, prompts, answers = _of(rows, kept), _of(prompts, kept), _of(answers, kept)
+            labels = _of(labels, kept) if labels else None
+            asks, says, turns = asks[places], says[places], turns[places]
+        if labels:
             self.tally.classes.update(labels)
         self.tally.user_turns += len(rows)
-        if "system" in columns:
-            systems = [row.system if row.system and not row.system.isspace() else None for row in rows]
-            turns = [1 if system is None else 2 for system in systems]
-            self.tally.with_system += sum(turns) - len(turns)
-            prompts = [
-                prompt if system is None else system + BETWEEN + prompt
-                for system, prompt in zip(systems, prompts, strict=True)
-            ]
-        self._groups(rows)
-        self._take(places, prompts, answers, turns, labels)
-        return odd
+        self._group(rows)
+        self._take(places, prompts, answers, asks, says - 2, turns, labels)
+        return [] if len(places) == len(odd) else numpy.flatnonzero(odd).tolist()
 
-    def _groups(self, rows: list[Any]) -> None:
+    def _beside(self, rows: list[Any], role: str, lines: Iterable[int], odd: Any) -> dict[int, Raw]:
+        """The texts of a column that need not be there, by row; what is no text makes its row odd."""
+        raws = self._column(rows, role, lines)
+        missing = unusable(raws, lengths_of(raws))
+        for index in numpy.flatnonzero(missing).tolist():
+            odd[index] |= not is_absent(raws[index])
+        return {index: raws[index] for index in numpy.flatnonzero(~missing).tolist()}
+
+    def _labelled(self, rows: list[Any]) -> tuple[list[str], list[Raw]]:
+        """The labels, and as they are written."""
+        known = self._labels
+        found = [row.label if row.label is not None else "" for row in rows]
+        for label in set(found) - known.keys():
+            known[label] = (label.strip(), written(label.strip()))
+        both = [known[label] for label in found]
+        return [label for label, _ in both], [raw for _, raw in both]
+
+    def _group(self, rows: list[Any]) -> None:
         if "group" in self._columns:
-            self.hashes.groups.extend(_digest(row.group.encode()) for row in rows if row.group is not None)
+            self._groups.extend(key_of((row.group,)) for row in rows if row.group is not None)
 
-    def _text(self, rows: list[Any]) -> list[int]:
-        texts = [row.text for row in rows]
-        odd, places = _sorted_out(texts, texts)
-        if odd:
-            rows = [rows[index] for index in places]
-            texts = [texts[index] for index in places]
+    def _text(self, rows: list[Any], lines: Iterable[int]) -> list[int]:
+        texts = self._column(rows, "text", lines)
+        lengths = lengths_of(texts)
+        odd = unusable(texts, lengths)
+        places = numpy.flatnonzero(~odd)
+        kept = places.tolist()
+        if len(kept) < len(rows):
+            rows, texts, lengths = _of(rows, kept), _of(texts, kept), lengths[places]
         tally = self.tally
-        lengths = list(map(len, texts))
-        self._documents.extend(lengths)
-        self.places.extend(self.lines + place + 1 for place in places)
-        tally.completion_characters += sum(lengths)
-        nothing = _digest(b"")
-        content = array("Q", map(_digest, map(str.encode, texts), repeat(nothing)))
-        self.hashes.asked.extend([nothing] * len(texts))
-        self.hashes.content.extend(content)
-        tally.used += len(texts)
+        self._lengths["completion"].append(lengths - 2)
+        self._lengths["sequence"].append(lengths - 2)
+        tally.completion_characters += int(lengths.sum()) - 2 * len(rows)
+        content = numpy.array([digest(text, _NOTHING) for text in texts], numpy.uint64)
+        self._asked.append(numpy.full(len(texts), _NOTHING, numpy.uint64))
+        self._keep(places, content)
         tally.user_turns += len(texts)
-        self.reports.rows_read += len(texts)
-        self._groups(rows)
+        self._group(rows)
+        chosen = numpy.flatnonzero(content <= numpy.uint64(tally.limit)).tolist()
         tally.offer(
             [
-                Sampled(key, nothing, self._name, self.lines + places[index] + 1, "", texts[index][:CLIP])
-                for index, key in enumerate(content)
-                if key <= tally.limit
+                Sampled(int(content[index]), _NOTHING, self._name, self.lines + kept[index] + 1, "",
+                        text_of(texts[index])[:CLIP])
+                for index in chosen
             ]
-        )
-        return odd
+        )  # fmt: skip
+        return numpy.flatnonzero(odd).tolist() if odd.any() else []
 
-    def _pairs(self, rows: list[Any]) -> list[int]:
+    def _pairs(self, rows: list[Any], lines: Iterable[int]) -> list[int]:
         """Texts only: a prompt and two answers that differ."""
-        chosen = [row.chosen for row in rows]
-        odd, places = _sorted_out([row.prompt for row in rows], chosen, [row.rejected for row in rows])
-        same = {i for i in places if rows[i].chosen.strip() == rows[i].rejected.strip()}
-        if same:
-            odd = sorted({*odd, *same})
-            places = [index for index in places if index not in same]
-        rows = [rows[index] for index in places]
-        chosen, rejected = [row.chosen for row in rows], [row.rejected for row in rows]
-        longer = [one if len(one) >= len(other) else other for one, other in zip(chosen, rejected, strict=True)]
-        whole = [one + BETWEEN + other for one, other in zip(chosen, rejected, strict=True)]
+        prompts, chosen, rejected = (self._column(rows, role, lines) for role in ("prompt", "chosen", "rejected"))
+        asks, ones, others = lengths_of(prompts), lengths_of(chosen), lengths_of(rejected)
+        odd = unusable(prompts, asks) | unusable(chosen, ones) | unusable(rejected, others)
+        for index in numpy.flatnonzero(~odd).tolist():
+            odd[index] = _same(chosen[index], rejected[index])
+        places = numpy.flatnonzero(~odd)
+        kept = places.tolist()
         tally = self.tally
-        tally.user_turns += len(rows)
-        tally.pairs += len(rows)
-        tally.answers += 2 * len(rows)
-        tally.longer += sum(len(one) > len(other) for one, other in zip(chosen, rejected, strict=True))
-        self._groups(rows)
-        self._take(places, [row.prompt for row in rows], longer, None, None, whole, chosen)
-        return odd
+        tally.user_turns += len(kept)
+        tally.pairs += len(kept)
+        tally.answers += 2 * len(kept)
+        tally.longer += int((ones[places] > others[places]).sum())
+        self._group(_of(rows, kept))
+        both = [bytes(chosen[index]) + bytes(rejected[index]) for index in kept]
+        longest = numpy.maximum(ones, others)[places] - 2
+        self._take(places, _of(prompts, kept), both, asks[places] - 2, longest)
+        return numpy.flatnonzero(odd).tolist() if odd.any() else []
 
-    def _chat(self, rows: list[Any]) -> list[int]:
+    def _chat(self, rows: list[Any], lines: Iterable[int]) -> list[int]:
         """Conversations whose turns are texts in order."""
+        respell = frozenset(lines)
         odd: list[int] = []
         places: list[int] = []
-        prompts: list[str] = []
-        answers: list[str] = []
+        prompts: list[Raw] = []
+        answers: list[Raw] = []
         turns: list[int] = []
+        asks: list[int] = []
         tally, known = self.tally, self._turns
+        flat = [message.content for row in rows for message in row.messages or ()]
+        no_texts = unusable(flat, lengths_of(flat)) if flat else ()
+        blank_row = _rows_with(no_texts, [len(row.messages or ()) for row in rows]) if flat else frozenset()
         for index, row in enumerate(rows):
             messages = row.messages
-            if messages is None:
+            if not messages or index in blank_row:
                 odd.append(index)
                 continue
             roles = tuple([message.role for message in messages])
             if roles not in known:
                 known[roles] = _order_of(roles)
             order = known[roles]
-            contents = [message.content for message in messages]
-            if order is None or None in contents:
+            extra = self._system(row) if "system" in self._columns else None
+            if order is None or extra == b"?":
                 odd.append(index)
                 continue
             last, users, system = order
-            answer = contents[last]
-            if not answer or answer.isspace() or not contents[system] or contents[system].isspace():
-                odd.append(index)
-                continue
-            if last + 1 < len(contents):
+            contents = [message.content for message in messages[: last + 1]]
+            if index in respell:
+                contents = [respelled(content) for content in contents]
+            if last + 1 < len(messages):
                 self.reports.note("D205", self._name, self.lines + index + 1, "turns after the last answer")
             before = contents[:last]
-            extra = row.system if "system" in self._columns and not system else None
-            if extra and not extra.isspace():
+            if extra and not system:
                 before = [extra, *before]
                 tally.with_system += 1
             tally.with_system += system
             tally.user_turns += users
             tally.with_tools += "tools" in self._columns and _has_tools(row.tools)
             if "group" in self._columns and row.group is not None:
-                self.hashes.groups.append(_digest(row.group.encode()))
+                self._groups.append(key_of((row.group,)))
             places.append(index)
-            prompts.append(BETWEEN.join(before) if len(before) != 1 else before[0])
-            answers.append(answer)
+            asks.append(sum(map(len, before)) - 2 * len(before))
+            prompts.append(b"".join(before) if len(before) != 1 else before[0])
+            answers.append(contents[last])
             turns.append(len(before))
-        self._take(places, prompts, answers, turns)
+        many = numpy.array(turns, numpy.int64)
+        self._take(
+            numpy.array(places, numpy.int64), prompts, answers, numpy.array(asks, numpy.int64),
+            lengths_of(answers) - 2, many,
+        )  # fmt: skip
         return odd
 
+    def _system(self, row: Any) -> bytes | None:
+        """The system text beside the turns, None where there is none; a question mark for what is no text."""
+        if is_absent(row.system):
+            return None
+        return bytes(respelled(row.system)) if bytes(row.system)[:1] == b'"' else b"?"
 
-def _is_utf8(block: bytes) -> bool:
-    try:
-        block.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+
+def _together(arrays: list[Any], kind: str) -> Any:
+    return numpy.concatenate(arrays) if arrays else numpy.empty(0, kind)
+
+
+def _of(values: Sequence[Any], kept: Sequence[int]) -> list[Any]:
+    return [values[index] for index in kept]
+
+
+def _texts(raw: Raw) -> list[str]:
+    """The texts that stand one after the other."""
+    value = bytes(raw)
+    if value.count(b'""') == 0:
+        return [text_of(value)]
+    return [text_of(each) for each in _TEXT.findall(value)]
+
+
+def _rows_with(found: Any, sizes: Sequence[int]) -> frozenset[int]:
+    """The rows that one of these is in, where each row has so many."""
+    if not found.any():
+        return frozenset()
+    of_row = numpy.repeat(numpy.arange(len(sizes)), sizes)
+    return frozenset(of_row[found].tolist())
 
 
 def _has_tools(tools: str | None) -> bool:
     return bool(tools) and str(tools).strip() not in ("", "[]", "{}")
 
 
-def _with(between: str, first: Sequence[str | None], second: Sequence[str | None]) -> list[str | None]:
-    """Both texts where both are there, else the one that is."""
-    return [
-        one + between + other if one and other and not one.isspace() and not other.isspace() else _one(one, other)
-        for one, other in zip(first, second, strict=True)
-    ]
-
-
-def _one(one: str | None, other: str | None) -> str | None:
-    return one if one and not one.isspace() else other
-
-
-def _sorted_out(*columns: Sequence[str | None]) -> tuple[list[int], Sequence[int]]:
-    """The indices of rows with a text that is missing or blank, and those of the others."""
-    rows = len(columns[0])
-    fine = all(None not in texts and "" not in texts and not any(map(str.isspace, texts)) for texts in columns)  # type: ignore[arg-type]
-    if fine:
-        return [], range(rows)
-    odd = [
-        index
-        for index in range(rows)
-        if any(not texts[index] or texts[index].isspace() for texts in columns)  # type: ignore[union-attr]
-    ]
-    gone = set(odd)
-    return odd, [index for index in range(rows) if index not in gone]
+def _same(one: Raw, other: Raw) -> bool:
+    """True where the two say the same, spaces around it aside."""
+    first, second = bytes(one), bytes(other)
+    least = min(len(first), len(second), _PREFIX) - 1
+    if first[:least] != second[:least] and first[1:2].isalnum() and second[1:2].isalnum():
+        return False
+    return text_of(one).strip() == text_of(other).strip()
 
 
 def _order_of(roles: tuple[str, ...]) -> tuple[int, int, bool] | None:
@@ -393,10 +437,7 @@ def suits(format_: str, columns: Columns, fields: Mapping[str, Field]) -> bool:
 
 def shape_of(columns: Columns, fields: Mapping[str, Field]) -> Shape:
     """The shape of the records, for `BlockCounter`."""
-    others = {name: each.kind for name, each in fields.items() if name not in columns.values()}
-    turn = (_turn_keys(fields[columns["messages"]]) or ()) if "messages" in columns else ()
-    numbers = [name for name, kind in others.items() if kind in ("number", "bool", "empty")]
-    return Shape(turn=list(turn), numbers=numbers, skips=len(numbers) < len(others))
+    return Shape(turn=list((_turn_keys(fields[columns["messages"]]) or ()) if "messages" in columns else ()))
 
 
 def _turn_keys(turns: Field) -> tuple[str, str] | None:
@@ -408,21 +449,18 @@ def _turn_keys(turns: Field) -> tuple[str, str] | None:
 
 
 def _row_type(columns: Columns, shape: Shape) -> Any:
-    """The fields to decode, under the names of their roles."""
-    kinds: dict[str, Any] = dict.fromkeys(columns, str | None)
-    names = dict(columns)
+    """The fields to take out, under the names of their roles: texts raw, what is short decoded."""
+    raw = msgspec.Raw
+    kinds: dict[str, Any] = {role: str | None if role in _SHORT else raw for role in columns}
     if "messages" in columns:
         role, content = shape.turn
         turn = msgspec.defstruct(
             "Turn",
-            [("role", str), ("content", str | None)],
+            [("role", str), ("content", raw, raw())],
             gc=False,
             forbid_unknown_fields=True,
             rename={"role": role, "content": content},
         )
         kinds["messages"] = list[turn] | None  # type: ignore[valid-type]
-    for number, name in enumerate(shape.numbers):
-        kinds[f"number_{number}"] = int | float | bool | None
-        names[f"number_{number}"] = name
-    fields = [(name, kind, None) for name, kind in kinds.items()]
-    return msgspec.defstruct("Row", fields, gc=False, forbid_unknown_fields=not shape.skips, rename=names)
+    fields = [(name, kind, raw() if kind is raw else None) for name, kind in kinds.items()]
+    return msgspec.defstruct("Row", fields, gc=False, rename=dict(columns))

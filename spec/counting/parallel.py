@@ -1,6 +1,7 @@
-"""A large JSONL file, counted part by part in child processes, while the parent hashes its bytes.
+"""A large JSONL file, counted part by part, by this process and by child processes on the other cores.
 
-Parts are merged in the order of the file, so that the result does not depend on who was faster.
+Parts are merged in the order of the file, so that the result does not depend on who was faster. Children are started
+before they are needed (a `Crew`), while the bytes of the file are hashed.
 """
 
 from __future__ import annotations
@@ -9,26 +10,27 @@ import os
 import subprocess
 import sys
 import threading
-from array import array
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import msgspec
 
+import ftc
 from ftc.spec.counting.distinct import Bags, Hashes
-from ftc.spec.counting.repeats import PLACES, REMEMBERED, Place
+from ftc.spec.counting.repeats import PLACES, Place, Repeats
 from ftc.spec.counting.tally import HIGHEST, Tally
-from ftc.spec.counting.worker import Counted, Job, Part, receive, send
+from ftc.spec.counting.worker import Counted, Job, Part, count_part, receive, send
 from ftc.spec.reports import Reports
 
-LARGE = 32 << 20  # bytes from which on processes pay: starting one takes about 0.15 s
-PART = 32 << 20  # bytes a process counts at once
+PART = 16 << 20  # bytes a process counts at once
 MOST_PROCESSES = 8
+COMPARED = 1_000_000  # rows; examples of repeated ones are looked for among the first so many
 _PEEK = 1 << 16
+_PIPE = 1 << 20  # bytes; an answer then takes a few steps and not hundreds, each of which waits for the parent's turn
+_AHEAD = 2  # parts that a child has been given, so that it need not wait
 
 
 class Died(Exception):
@@ -73,105 +75,196 @@ def sample_limit(files: Sequence[Path], rows: int) -> int:
 class _Child:
     """A worker and the pipe to it; used by one thread at a time."""
 
-    def __init__(self, job: Job) -> None:
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
+    def __init__(self) -> None:
+        # Without `site`: 20 ms. One thread for numpy's linear algebra, which is not used: 50 ms.
+        paths = [str(Path(ftc.__file__).parents[1]), *(each for each in sys.path if each)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ftc.spec.counting.worker"],
+            [sys.executable, "-S", "-m", "ftc.spec.counting.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"},
         )
         self._write = cast(BinaryIO, self._process.stdin)
         self._read = cast(BinaryIO, self._process.stdout)
-        self._job = job
-        self._ready = False
+        _widen(self._read)
 
-    def count(self, part: Part) -> Counted:
-        """The answer of the worker. Raises Died."""
+    def give(self, order: Job | Part) -> None:
+        """Something to do. Raises Died."""
         try:
-            if not self._ready:
-                send(self._write, self._job)
-                self._ready = True
-            send(self._write, part)
-            answer = receive(self._read)
+            send(self._write, order)
         except OSError:
-            answer = b""
+            raise self._died() from None
+
+    def take(self) -> Counted:
+        """The answer to the earliest part that it was given. Raises Died."""
+        answer = receive(self._read)
         if not answer:
-            self._process.kill()  # else its errors would not end
-            errors = cast(BinaryIO, self._process.stderr).read().decode(errors="replace").strip()
-            raise Died(errors.splitlines()[-1] if errors else "a worker was killed")
+            raise self._died()
         return msgspec.msgpack.decode(answer, type=Counted, dec_hook=lambda _, value: Counter(value))
+
+    def _died(self) -> Died:
+        self._process.kill()  # else its errors would not end
+        errors = cast(BinaryIO, self._process.stderr).read().decode(errors="replace").strip()
+        return Died(errors.splitlines()[-1] if errors else "a worker was killed")
 
     def close(self) -> None:
         """Let it end, or end it."""
+        self._process.terminate()
         for stream in (self._write, self._read, cast(BinaryIO, self._process.stderr)):
-            stream.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            try:
+                stream.close()
+            except OSError:
+                continue
+        self._process.wait()
+
+
+def _widen(stream: BinaryIO) -> None:
+    try:
+        import fcntl
+
+        fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, _PIPE)
+    except (ImportError, AttributeError, OSError):
+        pass  # not Linux, or more than this user may: slower, and no more than that
+
+
+class Crew:
+    """The children, for all files of a profile; started at once, and not at all where there is but one core."""
+
+    def __init__(self, bytes_: int) -> None:
+        most = min(os.cpu_count() or 1, MOST_PROCESSES, -(-bytes_ // PART))
+        self.children = [_Child() for _ in range(most - 1)]
+
+    def close(self) -> None:
+        """End them."""
+        for child in self.children:
+            child.close()
 
 
 @dataclass(slots=True)
 class Totals:
-    """What the parts of all files of a source are added to. `known` are places of the first rows, by content."""
+    """What the parts of all files of a source are added to. `first`: file, lines before, hashes and lines of a part."""
 
     tally: Tally
     reports: Reports
     bags: Bags
-    known: dict[int, Place] = field(default_factory=dict)
+    lengths: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
+    first: list[tuple[str, int, Any, Any, Any]] = field(default_factory=list)
+    compared: int = 0
 
 
-def count_file(path: Path, job: Job, totals: Totals) -> None:
+def count_file(path: Path, job: Job, totals: Totals, crew: Crew) -> None:
     """Count the file into what is given. Raises Died, OSError."""
-    size = path.stat().st_size
-    parts = list(parts_of(path, size))
-    local = threading.local()
-    children: list[_Child] = []
+    parts = list(parts_of(path, path.stat().st_size))
+    ahead = deque(enumerate(parts))
+    answers: dict[int, Counted] = {}
+    failed: list[Exception] = []
 
-    def work(part: Part) -> Counted:
-        if not hasattr(local, "child"):
-            local.child = _Child(job)
-            children.append(local.child)
-        return cast(_Child, local.child).count(part)
+    def serve(child: _Child) -> None:
+        given: deque[int] = deque()
+        try:
+            child.give(job)
+            while ahead or given:
+                while len(given) < _AHEAD and (next_ := _next(ahead)):
+                    given.append(next_[0])
+                    child.give(next_[1])
+                if given:
+                    answers[given[0]] = child.take()
+                    given.popleft()
+        except (Died, OSError) as error:
+            failed.append(error)
 
-    processes = min(os.cpu_count() or 1, len(parts), MOST_PROCESSES)
+    threads = [threading.Thread(target=serve, args=(child,), daemon=True) for child in crew.children]
+    for thread in threads:
+        thread.start()
+    merged = lines = 0
+
+    def merge() -> None:
+        nonlocal merged, lines
+        while merged in answers:
+            lines += _merge(answers.pop(merged), lines, job.name, totals)
+            merged += 1
+
+    while not failed and (next_ := _next(ahead)):
+        answers[next_[0]] = count_part(job, next_[1])
+        merge()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+    merge()
+
+
+def _next(ahead: deque[tuple[int, Part]]) -> tuple[int, Part] | None:
     try:
-        with ThreadPoolExecutor(processes) as pool:
-            waiting: list[Future[Counted]] = []
-            lines = 0
-            for part in parts:
-                waiting.append(pool.submit(work, part))
-                if len(waiting) > 2 * processes:
-                    lines += _merge(waiting.pop(0).result(), lines, job.name, totals)
-            for future in waiting:
-                lines += _merge(future.result(), lines, job.name, totals)
-    finally:
-        for child in children:
-            child.close()
+        return ahead.popleft()
+    except IndexError:
+        return None
 
 
 def _merge(found: Counted, before: int, name: str, totals: Totals) -> int:
     """Add one part, which stands so many lines down the file. Returns its lines."""
-    hashes, places = Hashes(), array("I")
+    import numpy
+
+    hashes = Hashes()
     hashes.content.frombytes(found.content)
     hashes.asked.frombytes(found.asked)
     hashes.groups.frombytes(found.groups)
-    places.frombytes(found.places)
     totals.tally.merge(found.tally, before)
+    for what, counts in found.lengths.items():
+        totals.lengths.setdefault(what, []).append(counts)
     totals.reports.merge(found.reports, before)
     totals.bags.add(hashes)
-    _compare(hashes.content, places, before, name, totals)
+    if totals.compared < COMPARED:
+        content, asked = numpy.frombuffer(found.content, "u8"), numpy.frombuffer(found.asked, "u8")
+        totals.first.append((name, before, content, asked, numpy.frombuffer(found.places, "u4")))
+        totals.compared += len(content)
     return found.lines
 
 
-def _compare(content: array[int], places: array[int], before: int, name: str, totals: Totals) -> None:
-    """Look for rows that stand in an earlier part, until there are examples enough."""
-    known, same = totals.known, totals.tally.repeats.same
-    if len(same) < PLACES and known:
-        for whole in sorted(known.keys() & set(content), key=content.index)[: PLACES - len(same)]:
-            same.append(((name, before + places[content.index(whole)]), known[whole]))
-    for whole, line in zip(content[: REMEMBERED - len(known)], places, strict=False):
-        known.setdefault(whole, (name, before + line))
+def bring_lengths(totals: Totals) -> None:
+    """Put the lengths of all parts into the tally."""
+    import numpy
+
+    tally = totals.tally
+    counters = {"prompt": tally.prompt, "completion": tally.completion, "sequence": tally.sequence}
+    for what, counts in totals.lengths.items():
+        values, times = (numpy.frombuffer(b"".join(each[index] for each in counts), "i8") for index in (0, 1))
+        lengths, places = numpy.unique(values, return_inverse=True)
+        sums = numpy.zeros(len(lengths), numpy.int64)
+        numpy.add.at(sums, places, times)
+        counters[what].update(dict(zip(lengths.tolist(), sums.tolist(), strict=True)))
+
+
+def find_repeats(totals: Totals) -> Repeats:
+    """Places of rows that stand twice, and of questions with two labels, where there are any."""
+    import numpy
+
+    if not totals.first:
+        return Repeats()
+    content, asked = (numpy.concatenate([each[index] for each in totals.first]) for index in (2, 3))
+    same = _pairs(content) if totals.bags.content.distinct() < totals.bags.content.count else ()
+    conflicting = (
+        [pair for pair in _pairs(asked) if content[pair[0]] != content[pair[1]]] if totals.tally.classes else ()
+    )
+    return Repeats(
+        same=[(_place(later, totals), _place(first, totals)) for later, first in same[:PLACES]],
+        conflicting=[(_place(later, totals), _place(first, totals)) for later, first in conflicting[:PLACES]],
+    )
+
+
+def _pairs(values: Any) -> list[tuple[int, int]]:
+    """(index, index of an earlier equal value), in the order of the first."""
+    import numpy
+
+    order = numpy.argsort(values, kind="stable")
+    equal = numpy.flatnonzero(values[order][1:] == values[order][:-1])
+    return sorted(zip(order[equal + 1].tolist(), order[equal].tolist(), strict=True))
+
+
+def _place(index: int, totals: Totals) -> Place:
+    for name, before, content, _, lines in totals.first:
+        if index < len(content):
+            return name, before + int(lines[index])
+        index -= len(content)
+    raise IndexError(index)
