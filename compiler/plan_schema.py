@@ -29,6 +29,8 @@ LIMITS: dict[str, dict[str, float]] = {
     "group": {"minimum": 2},
     "replay": {"minimum": 0, "exclusiveMaximum": 1},
     "seconds": {"exclusiveMinimum": 0},
+    "nodes": {"minimum": 1},
+    "processes": {"minimum": 1},
 }
 PLAIN: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 

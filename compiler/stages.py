@@ -122,6 +122,10 @@ class Training:
     save_steps: int
     keep_checkpoints: int
     early_stopping_patience: int | None  # evaluations without improvement of the held-out loss
+    nodes: int
+    processes: int  # on each node, one a device
+    sharding: Literal["none", "ddp", "fsdp", "zero2", "zero3"]  # fsdp is FSDP2 through accelerate
+    offload: Literal["none", "optimizer", "all"]  # what waits in the host's memory
     seed: int
 
 

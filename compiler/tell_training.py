@@ -34,14 +34,27 @@ def train(inputs: Inputs, kind: str, rows: Stage, *, start: Stage | None = None,
         "start_from": start.id if start else "base",
         "neftune_alpha": values.get("neftune_alpha"),
         "early_stopping_patience": values.get("early_stopping_patience"),
+        **_placed(inputs, kind),
         **_extra(inputs, kind, judge),
     }
+    origins |= dict.fromkeys(("nodes", "processes", "sharding", "offload"), "search: the setup that fits")
     origins |= dict.fromkeys(("rows", "adapter", "start_from", "judge", "precompute_reference"), "verdict")
     origins["check"] = "spec data.reward, data.feedback"
     wanted = [each.name for each in fields(told.ARGUMENTS[kind])]
     arguments = told.read_arguments(kind, {name: values[name] for name in wanted if name in values})
     needs = tuple(dict.fromkeys([rows.id, *(each.id for each in (start, judge) if each)]))
     return written(kind, arguments, needs=needs, origins=origins, estimate=_estimate(inputs, kind))
+
+
+def _placed(inputs: Inputs, kind: str) -> dict[str, Any]:
+    """On how many processes, and how the model is spread over them."""
+    stage = _stage(inputs, kind)
+    if stage is None:
+        raise ValueError(f"nothing was weighed for {kind}")
+    setup = stage.setup
+    return {
+        "nodes": setup.nodes, "processes": setup.devices, "sharding": setup.sharding, "offload": setup.offload,
+    }  # fmt: skip
 
 
 def _extra(inputs: Inputs, kind: str, judge: Stage | None) -> dict[str, Any]:

@@ -32,12 +32,12 @@ class Ended:
 class Child:
     """The process of one stage, alive from construction to the end of `wait`."""
 
-    def __init__(self, starter: Starter, stage_id: str, tail: Tail) -> None:
+    def __init__(self, starter: Starter, stage_id: str, tail: Tail, attempt: int = 1) -> None:
         self.stage_id = stage_id
         self.tail = tail
         self._kills_before = _system_kills()
         self.began = time.monotonic()
-        self.process: Process = starter.start(stage_id)
+        self.process: Process = starter.start(stage_id, attempt)
         self.heard = time.monotonic()
         self.last: Event | None = None
 
@@ -75,7 +75,8 @@ class Child:
         for event in self.tail.new():
             self.heard = time.monotonic()
             if event["stage"] == self.stage_id and event["kind"] in LAST_WORDS:
-                self.last = event
+                failed = self.last is not None and self.last["kind"] == "stage_failed"
+                self.last = self.last if failed else event  # of several processes, the first failure is the cause
             on_event(event)
 
 

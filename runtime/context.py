@@ -11,7 +11,8 @@ from typing import Any
 from ftc.compiler.plan import Plan, Stage
 from ftc.compiler.stages import read_arguments
 from ftc.runtime import journal as journals
-from ftc.runtime.journal import Event, Journal
+from ftc.runtime.distributed import leads
+from ftc.runtime.journal import Event, Follower, Journal
 from ftc.runtime.run_folder import RunFolder
 from ftc.spec.diagnostics import Severity
 
@@ -73,7 +74,7 @@ def open_context(folder: Path, stage_id: str) -> Context:
         stage=plan.stage(stage_id),
         run=run,
         data_folder=Path(started(past).get("data_folder", folder)),
-        journal=Journal(folder, stage_id),
+        journal=Journal(folder, stage_id) if leads() else Follower(folder, stage_id),
         past=tuple(past),
     )
 

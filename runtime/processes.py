@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from ftc.compiler.plan import Plan
+from ftc.compiler.plan import Plan, Stage
 from ftc.runtime.run_folder import RunFolder
+from ftc.runtime.torchrun import Torchrun
 
 # -P: a file called ftc.py or torch.py in the folder where a user calls ftc is not imported.
 PYTHON = (sys.executable, "-P", "-m")
@@ -39,15 +40,18 @@ class Starter:
 
     def __init__(self, run: RunFolder, plan: Plan, threads: int) -> None:
         self.run = run
-        self.environment = _environment(threads)
-        self.kinds = {stage.id: stage.kind for stage in plan.stages}
+        self.environment = environment(threads)
+        self.stages = {stage.id: stage for stage in plan.stages}
         self.nursery = _Nursery(run, plan, self.environment) if _may_fork() else None
 
-    def start(self, stage_id: str) -> Process:
-        """The process of a stage, with its output in the stage's log."""
+    def start(self, stage_id: str, attempt: int = 1) -> Process:
+        """The process of a stage, with its output in the stage's log; several processes as one."""
         log = self.run.log(stage_id)
         log.parent.mkdir(parents=True, exist_ok=True)
-        light = self.kinds[stage_id] in LIGHT
+        nodes, processes = spread(self.stages[stage_id])
+        if nodes * processes > 1:
+            return Torchrun(self.run, stage_id, attempt, processes, nodes, self.environment)
+        light = self.stages[stage_id].kind in LIGHT
         if self.nursery and self.nursery.ready(timeout=0.0 if light else WARM_SECONDS):
             return self.nursery.fork(stage_id)
         return _Spawned(self.run, stage_id, self.environment)
@@ -56,6 +60,11 @@ class Starter:
         """End the nursery."""
         if self.nursery:
             self.nursery.close()
+
+
+def spread(stage: Stage) -> tuple[int, int]:
+    """Nodes, and processes on each, that a stage runs on."""
+    return int(stage.arguments.get("nodes", 1)), int(stage.arguments.get("processes", 1))
 
 
 class _Spawned:
@@ -193,7 +202,7 @@ def _needs_bitsandbytes(plan: Plan) -> bool:
     )
 
 
-def _environment(threads: int) -> dict[str, str]:
+def environment(threads: int) -> dict[str, str]:
     """The environment of a stage: no progress bars in logs, no telemetry, as many threads as the run began with."""
     quiet = {
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from filelock import FileLock
 from ftc.runtime.asked import listen
 from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context, open_context
+from ftc.runtime.distributed import leads
 from ftc.runtime.measure import peak_memory
 from ftc.runtime.trouble import code_of
 from ftc.spec.diagnostics import Refused
@@ -78,7 +80,7 @@ def main(arguments: list[str]) -> int:
     """The process, from its command line to its exit code."""
     folder, stage_id = Path(arguments[0]), arguments[1]
     end_with_the_supervisor()
-    with FileLock(folder / LOCK, timeout=LOCK_SECONDS):
+    with FileLock(folder / LOCK, timeout=LOCK_SECONDS) if leads() else nullcontext():
         context = open_context(folder, stage_id)
         if "learning_rate" in context.stage.arguments:
             listen()  # the others have nothing to save, and end when they are told to

@@ -30,11 +30,13 @@ from ftc.runtime.codes import diagnostic
 from ftc.runtime.context import results, started
 from ftc.runtime.disk import too_full
 from ftc.runtime.drift import drift, missing_libraries
+from ftc.runtime.follow import follow
 from ftc.runtime.journal import Event, Journal, Tail
 from ftc.runtime.processes import Starter
 from ftc.runtime.run_folder import RunFolder, write_whole
 from ftc.runtime.spending import over_budget, spent_hours
 from ftc.runtime.stages import MODULES
+from ftc.runtime.torchrun import meeting
 from ftc.spec.diagnostics import Diagnostic, Severity
 
 DONE, FAILED, WRONG, CANNOT, MISSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -80,6 +82,8 @@ def run(
     if plan is None:
         return Outcome(exit_code=WRONG, diagnostics=tuple(problems))
     folder: Path | None = None
+    if meeting().node_rank > 0:
+        return _followed(plan, out, on_event, stop or threading.Event())
     try:
         _refuse(plan, plan_path.parent, accept_drift=accept_drift)
         folder = _folder(plan, out, fresh=fresh)
@@ -93,6 +97,13 @@ def run(
     except OSError as error:
         problem = diagnostic("R102", f"{error.filename or out}: {error.strerror or error}")
         return Outcome(exit_code=FAILED, folder=folder, diagnostics=(problem,))
+
+
+def _followed(plan: Plan, out: Path, on_event: OnEvent, stop: threading.Event) -> Outcome:
+    """This node's part of a run that another node leads."""
+    folder = out / plan.run_name
+    with _signals(stop) as stopping:
+        return Outcome(exit_code=follow(plan, folder, on_event, stopping), folder=folder)
 
 
 class Supervisor:
@@ -197,7 +208,7 @@ class Supervisor:
                 attempt=attempt,
                 estimate=dict(stage.estimate),
             )
-            child = Child(self.starter, stage.id, self.tail)
+            child = Child(self.starter, stage.id, self.tail, attempt)
             try:
                 ended = child.wait(self.hear, lambda: self._why_stop(stage))
             except BaseException:

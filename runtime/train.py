@@ -5,6 +5,7 @@ Continues from the last whole checkpoint where there is one. The result is in `f
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,9 @@ from ftc.runtime import checkpoints
 from ftc.runtime.asked import ASKED
 from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context
+from ftc.runtime.distributed import barrier, check_spread, leads, spread_arguments
 from ftc.runtime.loading import base_of, dtype_of, keep_quantised_weights, quantization, trained_folder
+from ftc.runtime.run_folder import read_rows
 from ftc.spec.diagnostics import Severity
 
 FINAL = "final"
@@ -41,6 +44,11 @@ def start_of(context: Context, start_from: str) -> Start:
         place, options = base_of(context)
         return Start(place=place, options=options)
     return Start(place=str(trained_folder(context, start_from)))
+
+
+def rows_a_step(told: Training) -> int:
+    """Rows behind one optimiser step, over all processes."""
+    return told.micro_batch * told.gradient_accumulation * told.nodes * told.processes
 
 
 def common_arguments(told: Training, output: Path, *, evaluated: bool) -> dict[str, Any]:
@@ -78,6 +86,7 @@ def common_arguments(told: Training, output: Path, *, evaluated: bool) -> dict[s
         "dataloader_pin_memory": torch.cuda.is_available(),
         "report_to": "none",
         "disable_tqdm": True,
+        **spread_arguments(told),
     }
 
 
@@ -93,6 +102,22 @@ def model_arguments(told: Training, start: Start) -> dict[str, Any]:
         },
         "trust_remote_code": bool(start.options.get("trust_remote_code", False)),
     }
+
+
+def has_dropout(told: Training) -> bool:
+    """Whether the plan asks for dropout. The base's own would make the reference of preference methods noisy."""
+    return bool(told.lora and told.lora["dropout"])
+
+
+def curve_rows(context: Context, told: Training) -> list[dict[str, Any]]:
+    """The held-out rows that are watched during training: some by lot where there are many, none where none are."""
+    if not told.eval_steps:
+        return []
+    rows = list(read_rows(context.run.held_out_rows(told.rows)))
+    if len(rows) <= HELD_OUT_ROWS:
+        return rows
+    chosen = random.Random(told.seed).sample(range(len(rows)), HELD_OUT_ROWS)  # noqa: S311 - a lot, not a secret
+    return [rows[number] for number in sorted(chosen)]
 
 
 def adapter_of(told: Training, task_type: str = "CAUSAL_LM") -> LoraConfig | None:
@@ -121,6 +146,7 @@ def quantization_of(told: Training) -> Any:
 
 def make_ready(trainer: Any, told: Training) -> None:
     """What TRL leaves open once a trainer stands: adapters in the plan's type, quantised weights left as they are."""
+    check_spread(trainer, told)
     keep_quantised_weights(trainer.model)
     if told.lora:
         # TRL makes QLoRA's adapters bf16, and a resumed run has them in fp32: the two would end with other weights.
@@ -140,6 +166,7 @@ def carry_out(context: Context, trainer: Any, tokenizer: Any) -> dict[str, Any]:
     if ASKED.stop:
         raise Stopped("R202", "stopped after a checkpoint", step=trainer.state.global_step)
     _save(trainer, tokenizer, context.folder / FINAL)
+    barrier()
     trained = [each for each in trainer.model.parameters() if each.requires_grad]
     return {
         "model": FINAL,
@@ -159,9 +186,12 @@ def carry_out(context: Context, trainer: Any, tokenizer: Any) -> dict[str, Any]:
 def _resume(context: Context, output: Path) -> str | None:
     """The last whole checkpoint; those that were cut off are removed."""
     good, cut = checkpoints.found(output)
-    for each in cut:
-        shutil.rmtree(each)
-        context.remark("R303", f"{each.name} was cut off and is passed over", Severity.NOTE)
+    barrier()  # all have looked before one clears away
+    if leads():
+        for each in cut:
+            shutil.rmtree(each)
+            context.remark("R303", f"{each.name} was cut off and is passed over", Severity.NOTE)
+    barrier()
     if not good:
         return None
     context.journal.write("resumed", step=checkpoints.step_of(good[-1]))
@@ -169,10 +199,14 @@ def _resume(context: Context, output: Path) -> str | None:
 
 
 def _save(trainer: Any, tokenizer: Any, folder: Path) -> None:
-    """Whole or not at all: written beside, then renamed."""
+    """Whole or not at all: written beside, then renamed. Every rank takes part, because weights may be spread."""
     beside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
+    if leads():
+        shutil.rmtree(beside, ignore_errors=True)
+    barrier()
     trainer.save_model(str(beside))
+    if not leads():
+        return
     tokenizer.save_pretrained(beside)
     shutil.rmtree(folder, ignore_errors=True)
     beside.rename(folder)

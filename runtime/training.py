@@ -23,6 +23,7 @@ from ftc.runtime import checkpoints
 from ftc.runtime.asked import ASKED
 from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context
+from ftc.runtime.distributed import barrier, leads, let_accelerate_shard, wish
 from ftc.runtime.measure import peak_memory
 
 NEAR = 50  # batches of like length are drawn from this many batches at a time, as transformers does
@@ -80,6 +81,7 @@ class Watched:
     def __init__(self, *, order: RowOrder, watch: Watch, **arguments: Any) -> None:
         self.row_order = order
         self.watch = watch
+        let_accelerate_shard(watch.context.arguments)
         super().__init__(callbacks=[watch], **arguments)  # type: ignore[call-arg]
         watch.trainer = self
 
@@ -128,6 +130,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
                 step=state.global_step,
                 rows=self.rows_of_step(state.global_step - 1),
             )
+        ASKED.stop, ASKED.finish = wish(self.output, stop=ASKED.stop, finish=ASKED.finish)
         if ASKED.stop or ASKED.finish:
             control.should_save = control.should_training_stop = True
         if control.should_save:
@@ -181,6 +184,9 @@ class Watch(TrainerCallback):  # type: ignore[misc]
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Seal what was just written, then let go of older ones."""
+        barrier()  # every rank has written its part
+        if not leads():
+            return
         folder = self.output / f"checkpoint-{state.global_step}"
         checkpoints.seal(folder)
         self._checkpoint_bytes = checkpoints.size_bytes(folder)
@@ -198,7 +204,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     def rows_of_step(self, step: int) -> list[str]:
         """The places of the rows behind an optimiser step, counted from 0; none where rows are packed."""
         trainer = self.trainer
-        if trainer is None or trainer.args.packing:
+        if trainer is None or getattr(trainer.args, "packing", False):
             return []
         batch = trainer.args.train_batch_size * trainer.args.gradient_accumulation_steps * trainer.args.world_size
         steps_an_epoch = math.ceil(len(self.order) / batch)

@@ -171,6 +171,10 @@ def train(adapter: str, **changes: Any) -> told.Train:
         "save_steps": 100,
         "keep_checkpoints": 2,
         "early_stopping_patience": 3,
+        "nodes": 1,
+        "processes": 1,
+        "sharding": "none",
+        "offload": "none",
         "seed": 0,
     }
     return told.Train(**(arguments | changes))

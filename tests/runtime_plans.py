@@ -166,6 +166,10 @@ def _train(adapter: str, changes: dict[str, Any]) -> told.Train:
         "save_steps": 5,
         "keep_checkpoints": 2,
         "early_stopping_patience": None,
+        "nodes": 1,
+        "processes": 1,
+        "sharding": "none",
+        "offload": "none",
         "seed": 0,
     }
     if adapter != "full":

@@ -17,7 +17,7 @@ TRAINING = ("cpt", "sft", "reward", "dpo", "kto", "rloo", "grpo")
 TRAIN_FILE = "data/train.jsonl"
 TEST_FILE = "data/test.jsonl"
 # What the arguments of a stage imply together: other tools work these out by themselves.
-DERIVED = frozenset({"steps", "start_from", "adapter"})
+DERIVED = frozenset({"steps", "start_from", "adapter", "rows", "nodes", "processes"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,7 +72,7 @@ class Recipe:
         unsaid = sorted(self.stage.arguments.keys() - self.taken - DERIVED)
         for name in unsaid:
             value = self.stage.arguments[name]
-            if value not in (None, False, "", [], {}):
+            if value not in (None, False, "", "none", [], {}):
                 self.note(name, f"{name}: {value!r} has no counterpart in the configuration of {self.tool}")
         return self.notes
 

@@ -23,6 +23,7 @@ from ftc.runtime.train import (
     make_ready,
     model_arguments,
     quantization_of,
+    rows_a_step,
     start_of,
 )
 from ftc.runtime.training import RowOrder, Watch, Watched
@@ -37,7 +38,7 @@ def run(context: Context) -> dict[str, Any]:
     told: Train = context.arguments
     tokenizer = load_tokenizer(context)
     train, held_out = _rows(context, told, tokenizer)
-    batch = told.micro_batch * told.gradient_accumulation
+    batch = rows_a_step(told)
     order = RowOrder([len(ids) for ids in train.input_ids], told.seed, batch if told.group_by_length else None)
     watch = Watch(context, order, train.places, keep=max(2, told.keep_checkpoints), output=context.folder)
     start = start_of(context, told.start_from)
@@ -45,7 +46,7 @@ def run(context: Context) -> dict[str, Any]:
         order=order,
         watch=watch,
         model=start.place,
-        args=_settings(told, context.folder, start, evaluated=held_out is not None),
+        args=settings(told, context.folder, start, evaluated=held_out is not None),
         train_dataset=_dataset(train),
         eval_dataset=_dataset(held_out) if held_out else None,
         processing_class=tokenizer,
@@ -73,7 +74,7 @@ def _dataset(rows: Encoded) -> Dataset:
     return Dataset.from_dict({"input_ids": rows.input_ids, "labels": rows.labels})
 
 
-def _settings(told: Train, output: Path, start: Start, *, evaluated: bool) -> SFTConfig:
+def settings(told: Train, output: Path, start: Start, *, evaluated: bool) -> SFTConfig:
     """Every argument of the plan under TRL's name."""
     return SFTConfig(
         **{
