@@ -341,7 +341,7 @@ def _batches(sheet: Sheet, setup: Setup) -> list[int]:
     devices = setup.devices * setup.nodes
     share = max(1, int(sheet.number("effective_batch", 16)) // devices)
     if sheet.objective in ON_POLICY:
-        share = 8
+        share *= setup.generations  # a pass is over answers
     most = max(1, min(share, TOKENS_A_PASS // max(1, setup.seq_len + setup.completion_len)))
     least = 2 if sheet.objective == "kto" else 1  # KTO compares rows of one batch
     return [2**power for power in range(most.bit_length() - 1, -1, -1) if 2**power >= least] or [least]
@@ -354,7 +354,8 @@ def _with_batch(sheet: Sheet, setup: Setup, micro_batch: int) -> Setup:
 
 def _accumulation(sheet: Sheet, setup: Setup, micro_batch: int) -> int:
     devices = setup.devices * setup.nodes
-    return max(1, round(sheet.number("effective_batch", 16) / (micro_batch * devices)))
+    rows = sheet.number("effective_batch", 16) * (setup.generations or 1)
+    return max(1, round(rows / (micro_batch * devices)))
 
 
 def _fetched(time: TimeEstimate, setup: Setup, sheet: Sheet) -> TimeEstimate:

@@ -96,7 +96,7 @@ def feedback_type(facts: Facts) -> str:
 
 def feedback_rows(facts: Facts) -> int:
     """Rows of feedback; for checkable rewards, the prompts that can be tried."""
-    if facts.profile.feedback is not None:
+    if facts.profile.feedback is not None and facts.profile.feedback.set.rows:
         return facts.profile.feedback.set.rows
     rows = 0
     if final_answers_only(facts) and facts.profile.demonstrations:
@@ -108,7 +108,7 @@ def feedback_rows(facts: Facts) -> int:
 
 def feedback_set(facts: Facts) -> SetProfile | None:
     """The lengths of what the feedback is about."""
-    if facts.profile.feedback is not None:
+    if facts.profile.feedback is not None and facts.profile.feedback.set.rows:
         return facts.profile.feedback.set
     return facts.profile.demonstrations if final_answers_only(facts) else facts.profile.prompts
 

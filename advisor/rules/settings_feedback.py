@@ -147,7 +147,8 @@ def grpo_length(sheet: Sheet) -> Setting | None:
     """Tokens that an answer may have while sampling.
 
     What it checks
-        Half as long again as answers are, in buckets; 512 where nobody knows.
+        Half as long again as answers are, in buckets; 512 where nobody knows. No more than the context has left
+        beside the longest prompts.
     Why it matters
         Answers that are cut never earn the reward; long ones cost time, which is mostly generation.
     When it is wrong
@@ -163,6 +164,8 @@ def grpo_length(sheet: Sheet) -> Setting | None:
     rows = reading.feedback_set(sheet.facts)
     mean = reading.mean_tokens(rows.completion) if rows else 0.0
     value = bucket(max(64.0, GENERATION_ROOM * mean)) if mean else 512
+    if sheet.model.context:
+        value = max(16, min(value, sheet.model.context - (rows.prompt.p99 if rows and rows.prompt else 0)))
     return Setting(value=value, origin="", low=16, high=8192, because="half as long again as answers are")
 
 

@@ -259,7 +259,7 @@ def gradient_accumulation(sheet: Sheet) -> Setting:
     """Forward passes of one optimiser step.
 
     What it checks
-        The effective batch over micro-batch and devices.
+        The effective batch over micro-batch and devices; under rewards, its prompts times the answers to each.
     Why it matters
         It keeps the batch that the rate was chosen for, whatever fits at once.
     When it is wrong
@@ -271,6 +271,9 @@ def gradient_accumulation(sheet: Sheet) -> Setting:
     """
     devices = sheet.machine.devices if sheet.setup is None else sheet.setup.devices * sheet.setup.nodes
     whole = sheet.number("effective_batch", 16)
+    what = f"{whole:g} rows"
+    if sheet.objective in ("grpo", "rloo"):
+        whole, what = whole * sheet.number("grpo.group", 8), f"{whole:g} prompts x {sheet.number('grpo.group', 8):g}"
     value = max(1, round(whole / (sheet.number("micro_batch", 1) * devices)))
-    because = f"{whole:g} rows / ({sheet.number('micro_batch', 1):g} a pass x {devices} devices)"
+    because = f"{what} / ({sheet.number('micro_batch', 1):g} a pass x {devices} devices)"
     return Setting(value=value, origin="", low=1, because=because)
