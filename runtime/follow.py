@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,9 @@ def follow(plan: Plan, folder: Path, on_event: Callable[[Mapping[str, Any]], Non
     began = heard = time.time()
     led = False
     process: Torchrun | None = None
+    news: Iterable[Event] = _of_this_life(list(tail.new()))
     while True:
-        for event in tail.new():
+        for event in news:
             on_event(event)
             heard = time.time()
             if event["kind"] == "run_started":
@@ -52,6 +53,14 @@ def follow(plan: Plan, folder: Path, on_event: Callable[[Mapping[str, Any]], Non
         if not led and time.time() - heard > _patience():
             return FAILED
         time.sleep(POLL_SECONDS)
+        news = tail.new()
+
+
+def _of_this_life(events: Sequence[Event]) -> Sequence[Event]:
+    """What a leader has said that began before us and has not ended; a run that was ended is being started again."""
+    starts = [number for number, event in enumerate(events) if event["kind"] == "run_started"]
+    latest = events[starts[-1] :] if starts else ()
+    return () if any(event["kind"] == "run_ended" for event in latest) else latest
 
 
 def _joined(plan: Plan, run: RunFolder, event: Event, before: Torchrun | None) -> Torchrun | None:
