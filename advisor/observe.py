@@ -40,6 +40,14 @@ def look(spec: Spec) -> tuple[DataProfile, list[Diagnostic]]:
     return profile(spec, tokenizer_file(spec.model.base, spec.folder))
 
 
+def unknown_names(spec: Spec) -> list[Diagnostic]:
+    """The model and the GPUs that a spec names and no catalogue has."""
+    found = _models(spec)[1]
+    if spec.hardware.kind in ("owned", "cloud"):
+        found = [*found, *machines(spec.hardware)[1]]
+    return errors(found)
+
+
 def _models(spec: Spec) -> tuple[tuple[Architecture, ...], list[Diagnostic]]:
     """The named model first, then every model that may stand in for it."""
     base = spec.model.base

@@ -50,8 +50,16 @@ def load(path: str | Path = SPEC_FILE) -> Loaded:
 
     loaded = load_spec(Path(path))
     if loaded.spec is None:
-        raise Refused(loaded.diagnostics)
+        raise Refused(loaded.with_found(unknown_names(loaded)))
     return loaded
+
+
+def unknown_names(loaded: Loaded) -> list[Diagnostic]:
+    """Models and GPUs that the spec names and nobody knows, whether the spec is sound otherwise or not."""
+    from ftc.advisor import observe
+
+    spec = loaded.spec or loaded.names
+    return observe.unknown_names(spec) if spec else []
 
 
 def advise(path: str | Path = SPEC_FILE) -> Advice:

@@ -36,6 +36,26 @@ def build(value: Mapping[str, Json], folder: Path) -> values.Spec:
     )
 
 
+def names_only(value: Mapping[str, Json], folder: Path) -> values.Spec:
+    """As much of a spec that was refused as is needed to look up the names in it: its model and its hardware."""
+    model, hardware = value.get("model"), value.get("hardware", "none")
+    named = {key: each for key, each in model.items() if each is not None} if isinstance(model, dict) else {}
+    if isinstance(hardware, dict):
+        hardware = {key: _without_gaps(each) for key, each in hardware.items()}
+    return values.Spec(
+        name="",
+        folder=folder,
+        goal=values.Goal(task="chat"),
+        model=_made(values.Model, named),
+        hardware=_hardware(hardware if isinstance(hardware, dict | str) else "none"),
+    )
+
+
+def _without_gaps(value: Json) -> Json:
+    """A list without the entries that were refused."""
+    return [each for each in value if each is not None] if isinstance(value, list) else value
+
+
 def _made(make: Callable[..., Value], value: Mapping[str, Json], /, **more: Json) -> Value:
     """A value of that kind with its numbers in the types it declares: `usd: 50` is 50.0, `rows: 1e3` is 1000."""
     declared: Mapping[str, str] = make.__annotations__

@@ -20,8 +20,8 @@ _ENGLISH = frozenset(
     re.findall(
         r"\w+",
         """the and to are were you your that this with have has what how why my not from which would does did been be
-        they about their there when where who should could using than please write give describe explain create generate find
-        make following sentence words into""",
+        they about their there when where who should could using than please write give describe explain create
+        generate find make following sentence words into""",
     )
 )
 _WORD = re.compile("[a-z]+")

@@ -190,9 +190,14 @@ def too_few(facts: Facts) -> Iterator[Diagnostic]:
 def damaged_text(facts: Facts) -> Iterator[Diagnostic]:
     """Letters that went through a wrong encoding, and characters that no text has."""
     for code, pattern in (("D309", _DAMAGE), ("D310", _CONTROL)):
-        rows = [row for row in facts.sample if pattern.search(row.prompt) or pattern.search(row.answer)]
+        rows = [row for row in facts.sample if _found(pattern, row.prompt) or _found(pattern, row.answer)]
         if rows:
             yield _finding(facts, code, f"{len(rows)} row{_s(len(rows))}{_sampled(facts)}", len(rows), rows)
+
+
+def _found(pattern: re.Pattern[str], text: str) -> bool:
+    """True where it is in the text. Damage is never ASCII, and printable text has no control characters."""
+    return not (text.isascii() if pattern is _DAMAGE else text.isprintable()) and pattern.search(text) is not None
 
 
 def private(facts: Facts) -> Iterator[Diagnostic]:

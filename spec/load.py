@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ftc.spec.build import build
+from ftc.spec.build import build, names_only
 from ftc.spec.check import Context, check
 from ftc.spec.complaints import complain
 from ftc.spec.diagnostics import Diagnostic, errors
@@ -30,9 +30,10 @@ _KEY_PARTS = re.compile(r"[^.\[\]]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """What came of a file. `spec` is None where a diagnostic is an error; `digest` is the SHA-256 of the bytes."""
+    """What came of a file. `spec` is None where one of the diagnostics is an error; `digest` is the SHA-256."""
 
     spec: Spec | None
+    names: Spec | None = None  # of a spec that was refused: its model and hardware, to be looked up all the same
     diagnostics: tuple[Diagnostic, ...]
     positions: Positions
     digest: str = ""
@@ -41,6 +42,10 @@ class Loaded:
     def locate(self, diagnostic: Diagnostic) -> Diagnostic:
         """The diagnostic with its place in the file, found by its dotted key."""
         return self.positions.locate(diagnostic)
+
+    def with_found(self, found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """What was found here and elsewhere, located, from the top of the file to its end."""
+        return _in_order([*self.diagnostics, *found], self.positions)
 
 
 def load(path: Path) -> Loaded:
@@ -90,8 +95,15 @@ def _loaded(reading: Reading, file: str, source: str, folder: Path, digest: str)
     for each in complaints:
         _take_out(value, each.key)
     found = [*reading.diagnostics, *complaints, *check(value, Context(folder=folder, positions=positions))]
-    spec = None if errors(found) else build(value, folder)
-    return Loaded(spec=spec, diagnostics=_in_order(found, positions), positions=positions, digest=digest, text=source)
+    wrong = bool(errors(found))
+    return Loaded(
+        spec=None if wrong else build(value, folder),
+        names=names_only(value, folder) if wrong else None,
+        diagnostics=_in_order(found, positions),
+        positions=positions,
+        digest=digest,
+        text=source,
+    )
 
 
 def _decode(content: bytes) -> str:

@@ -36,7 +36,8 @@ def check_command(spec: Path, *, fixed: Path | None, as_json: bool) -> None:
         _fix(loaded.spec, fixed, as_json=as_json)
         return
     profile, found = look(loaded.spec)
-    diagnostics = (*loaded.diagnostics, *(loaded.locate(each) for each in found))
+    in_spec = loaded.with_found(api.unknown_names(loaded))
+    diagnostics = (*in_spec, *(loaded.locate(each) for each in found))
     if errors(diagnostics):
         raise Refused(diagnostics)
     if as_json:

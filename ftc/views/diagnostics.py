@@ -8,7 +8,7 @@ from ftc.spec.diagnostics import Diagnostic, Refused, Severity
 from ftc.views.output import console, write_json
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
-EXAMPLES = 5  # places shown of a finding that many rows share
+EXAMPLES = 3  # places shown of a finding that many rows share
 
 
 def show_refusal(refused: Refused, *, as_json: bool) -> None:
@@ -45,8 +45,17 @@ def show(diagnostics: Iterable[Diagnostic], *, notes: bool = True) -> None:
         if each.fix and not each.excerpt:
             out.print(f"  {each.fix}")
         if each.examples:
-            more = f", ... {each.count - EXAMPLES:,} more" if each.count > EXAMPLES else ""
-            out.print(f"  at {', '.join(each.examples[:EXAMPLES])}{more}", style="dim")
+            out.print(f"  at {_places(each)}", style="dim")
+
+
+def _places(each: Diagnostic) -> str:
+    """A few of the places, the file named once where it is one, and how many more there are."""
+    shown = list(each.examples[:EXAMPLES])
+    name = shown[0].rpartition(":")[0]
+    if name and all(place.rpartition(":")[0] == name for place in shown):
+        shown = [shown[0], *(place.rpartition(":")[2] for place in shown[1:])]
+    more = max(each.count, len(each.examples)) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _caret(each: Diagnostic) -> list[str]:
