@@ -41,7 +41,10 @@ def machines(hardware: Hardware, usd_per_hour: float | None = None) -> tuple[tup
         return _offered(hardware)
     if (hardware.gpu or "none").lower() in ("none", "cpu"):
         memory = hardware.host_memory_gib or 16.0
-        return (Machine(device=cpu(memory, 4), host_memory_gib=memory, usd_per_hour=usd_per_hour or 0.0),), []
+        found = Machine(
+            device=cpu(memory, 4), nodes=hardware.nodes, host_memory_gib=memory, usd_per_hour=usd_per_hour or 0.0
+        )
+        return (found,), []
     device, problem = find_gpu(hardware.gpu or "", hardware.memory_gib)
     if device is None:
         return (), [problem] if problem else []
