@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ftc.advisor.rules.settings_feedback import cpt_replay
 from ftc.advisor.sheet import Sheet
 from ftc.advisor.values import Setting
 
@@ -128,7 +129,7 @@ def effective_batch(sheet: Sheet) -> Setting:
 
     What it checks
         Rows seen in all, against at least 100 steps, under a ceiling: 16 to 32 for adapters, 32 to 128 for all
-        weights, 64 for preferences, 16 prompts for rewards.
+        weights, 64 for preferences, 128 full sequences for raw text, 16 prompts for rewards.
     Why it matters
         Large batches waste passes over small sets, and adapters lose more at large batches than full tuning
         does, which a higher rank does not repair.
@@ -148,7 +149,7 @@ def effective_batch(sheet: Sheet) -> Setting:
     elif sheet.objective in ON_POLICY:
         most, least = 16, 8
     elif sheet.objective == "cpt":
-        most, least = 128, 32
+        most, least = 128, 4
     elif sheet.adapter == "full":
         most, least = (128 if sheet.rows > 50_000 else 32), 4
     else:
@@ -163,7 +164,7 @@ def steps(sheet: Sheet) -> Setting:
     """Optimiser steps of the whole stage.
 
     What it checks
-        Rows (or packed sequences) times passes, over the effective batch.
+        Rows (or packed sequences) times passes, over the effective batch; for raw text with what is replayed.
     Why it matters
         It is what the schedule, the warm-up and the evaluations are laid out on.
     When it is wrong
@@ -175,10 +176,19 @@ def steps(sheet: Sheet) -> Setting:
     """
     batch = max(1.0, sheet.number("effective_batch", 16))
     rows = float(sheet.rows)
-    if sheet.values.get("packing"):
+    if sheet.values.get("packing") and sheet.objective != "cpt":  # raw text is counted in full sequences already
         rows = max(1.0, rows * min(1.0, sheet.mean_tokens / max(1.0, sheet.number("max_length", 1))))
+    if sheet.objective == "cpt":
+        rows /= 1 - _replay(sheet)
     value = max(1, math.ceil(rows / batch * sheet.number("epochs", 1.0)))
     return Setting(value=value, origin="", because=f"{rows:,.0f} sequences x {sheet.number('epochs'):g} / {batch:g}")
+
+
+def _replay(sheet: Sheet) -> float:
+    """The share of a corpus that the base writes itself, which is read as well."""
+    forced, settled = sheet.forced("replay"), cpt_replay(sheet)
+    value = forced[1] if forced else settled.value if settled else 0.0
+    return min(0.9, float(value)) if isinstance(value, int | float) else 0.0
 
 
 def scheduler(sheet: Sheet) -> Setting:
