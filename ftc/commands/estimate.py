@@ -141,6 +141,8 @@ def _traced(tag: dict[str, Any], setup: Setup, folder: Path, device: Device) -> 
         raise click.UsageError(f"--exact builds the model, and {setup.architecture.id} is only described") from None
     if device.compute_capability:
         request["compute_capability"] = device.compute_capability
+        if setup.attention == "sdpa" and device.compute_capability < 8.0:  # as the closed form has it (memory/flow.py)
+            request |= {"sdpa_kernel": "efficient", "sdpa_expands_groups": True}
     return {**tag, "exact": dict(exact(request))}
 
 
@@ -155,7 +157,8 @@ def setup_of(architecture: Architecture, flags: Mapping[str, Any]) -> Setup:
     default_dtype: Literal["bf16", "fp32"] = "bf16" if trained == "bf16" else "fp32"
     sharding: Sharding = flags["sharding"] or ("ddp" if flags["gpus"] > 1 else "none")
     # fp32 adapters on a 16-bit base with the model's own loss: peft in a loop of one's own, which casts nothing by
-    # itself, holds on to what the model returns and takes the optimiser as torch has it. Anything else: the trainer.
+    # itself, holds on to what the model returns, and takes torch's optimiser and transformers' quantisation as they
+    # come. Anything else: the trainer.
     plain = (
         supervised and adapter != "full" and flags["loss"] == "full" and sharding in ("none", "ddp")
         and flags["adapters"] == "fp32" and flags["weights"] != "fp32"
@@ -178,6 +181,7 @@ def setup_of(architecture: Architecture, flags: Mapping[str, Any]) -> Setup:
         attention=flags["attention"],
         loss=flags["loss"],
         autocast=False if plain else None,
+        double_quant=not plain,
         keep_outputs=plain,
         optimizer_kernel="foreach" if plain else "fused",
         sharding=sharding,
