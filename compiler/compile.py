@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ftc.advisor.licences import data_restriction, model_duty, model_licence, model_restriction
 from ftc.advisor.values import Candidate, Facts
 from ftc.advisor.verdict_json import memory_json, verdict_json
 from ftc.compiler.chain import CHAINS, stages
 from ftc.compiler.inputs import Inputs
 from ftc.compiler.plan import SCHEMA_VERSION, Plan
+from ftc.compiler.rewards import function_file
 from ftc.compiler.rows import needed, rows_of
 from ftc.spec.diagnostics import Diagnostic, Refused
 from ftc.spec.model import Spec
@@ -27,7 +29,11 @@ def compile_plan(inputs: Inputs) -> Plan:
         schema=SCHEMA_VERSION,
         name=spec.name,
         seed=spec.seed,
-        hashes={**inputs.digests, **{f"data:{inputs.path(name)}": digest for name, digest in profile.hashes.items()}},
+        hashes={
+            **inputs.digests,
+            **{f"data:{inputs.path(name)}": digest for name, digest in profile.hashes.items()},
+            **_reward_file(inputs),
+        },
         goal=_goal(spec),
         model=_model(inputs),
         data=_data(spec, profile),
@@ -43,6 +49,11 @@ def compile_plan(inputs: Inputs) -> Plan:
         versions=dict(inputs.versions),
         prices_as_of=inputs.prices_as_of,
     )
+
+
+def _reward_file(inputs: Inputs) -> dict[str, str]:
+    found = function_file(inputs) if inputs.verdict.method == "grpo" else None
+    return {f"data:{found[0]}": found[1]} if found else {}
 
 
 # --- what cannot be run -------------------------------------------------------------------------------------------
@@ -101,7 +112,12 @@ def _model(inputs: Inputs) -> dict[str, Any]:
         "architecture": model.model_type,
         "context": model.context,
         "vocabulary": model.vocab_size,
-        "licence": model.licence,
+        "licence": model_licence(_base(inputs), model.licence),
+        "duties": [
+            each
+            for each in (model_restriction(_base(inputs), model.licence), model_duty(_base(inputs), model.licence))
+            if each
+        ],
         "trust_remote_code": inputs.facts.spec.model.trust_remote_code,
     }
 
@@ -126,6 +142,7 @@ def _data(spec: Spec, profile: DataProfile) -> dict[str, Any]:
         "overlap": profile.overlap,
         "contains": list(spec.data.contains),
         "licence": spec.data.licence,
+        "restriction": data_restriction(spec.data.licence or ""),
     }
 
 

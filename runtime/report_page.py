@@ -20,10 +20,10 @@ def page(facts: Mapping[str, Any]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters |= {
-        "metric": _metric,
-        "number": _number,
+        "metric": metric_name,
+        "number": number,
         "duration": _duration,
-        "signed": _signed,
+        "signed": signed,
         "gib": _gib,
         "span": _span,
         "plain": _plain,
@@ -42,13 +42,15 @@ def _base(place: str) -> str:
     return place.replace("\\", "/").rpartition("/")[2]
 
 
-def _metric(name: str) -> str:
+def metric_name(name: str) -> str:
+    """`macro_f1` as people read it."""
     return (
         name.replace("_", " ").capitalize().replace(" f1", " F1").replace("Rouge l", "ROUGE-L").replace("Chrf", "chrF")
     )
 
 
-def _number(value: float | None, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with as many digits as say something."""
     if value is None:
         return "–"
     if isinstance(value, int) or (float(value).is_integer() and abs(value) >= 10):
@@ -56,7 +58,8 @@ def _number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if abs(value) >= 10**-digits or value == 0 else f"{value:.2g}"
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """A change, with its sign."""
     return f"{value:+.3f}".replace("-", "−")
 
 
@@ -82,7 +85,7 @@ _FORMS: dict[str, Callable[[float], str]] = {
     "hours": lambda value: _duration(value * 3600),
     "usd": lambda value: f"${value:,.2f}",
     "gib": lambda value: _gib(value),
-    "number": lambda value: _number(value, 0),
+    "number": lambda value: number(value, 0),
 }
 
 
