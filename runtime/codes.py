@@ -86,6 +86,12 @@ CODES: dict[str, Code] = {
         why="A prompt that is cut off asks something else.",
         fix="Take a model with a longer context, or shorten `goal.description` and the rows.",
     ),
+    "R113": Code(
+        title="the plan runs on more nodes than these",
+        checks="The nodes that the plan spreads a stage over have been started: the engine says so to each of them.",
+        why="A stage of several nodes waits for all of them; alone it would wait for nobody.",
+        fix="`ftc run --target slurm` (or kubernetes, skypilot, ray) starts them; or compile for one node.",
+    ),
     "R201": Code(
         title="a stage failed",
         checks="Every stage ends by itself and without an error.",

@@ -315,6 +315,9 @@ def _refuse(plan: Plan, data_folder: Path, *, accept_drift: bool) -> None:
     missing = missing_libraries(plan)
     if missing:
         raise _End(CANNOT, diagnostic("R104", f"not installed: {', '.join(missing)}"))
+    nodes = max(int(stage.arguments.get("nodes", 1)) for stage in plan.stages)
+    if nodes > meeting().nodes:
+        raise _End(CANNOT, diagnostic("R113", f"the plan runs on {nodes} nodes, and this is {meeting().nodes}"))
     found = drift(plan, data_folder)
     fatal = [each for each in found if each.code != "R103" or not accept_drift]
     if fatal:

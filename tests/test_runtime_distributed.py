@@ -125,3 +125,10 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return int(probe.getsockname()[1])
+
+
+def test_a_plan_of_two_nodes_does_not_wait_for_nobody(tmp_path: Path) -> None:
+    plan = write_plan(tmp_path, "sft-full", train={"nodes": 2, "sharding": "ddp"})
+    outcome = supervisor.run(plan, tmp_path / "runs")
+    assert (outcome.exit_code, [each.code for each in outcome.diagnostics]) == (3, ["R113"])
+    assert not (tmp_path / "runs").exists()
