@@ -297,6 +297,7 @@ def _setup(
         seq_len=_prompt_length(sheet, length) if on_policy else length,
         lora_rank=rank,
         lora_targets=str(sheet.values.get("lora.targets", "all-linear")),
+        lora_dropout=sheet.number("lora.dropout", 0.0),
         weights="fp32" if numbers == "fp16" and sheet.adapter == "full" else numbers,  # type: ignore[arg-type]
         compute=numbers,  # type: ignore[arg-type]
         adapters="fp32",

@@ -151,6 +151,7 @@ SETTINGS_FIRST: tuple[Rule, ...] = (
     _setting("H314", "effective_batch", training.effective_batch),
     _setting("H320", "max_length", shape.max_length),
     _setting("H301", "lora.rank", adapter.rank),
+    _setting("H303", "lora.dropout", adapter.dropout),
     _setting("H304", "lora.targets", adapter.targets),
     _setting("H330", "dtype", shape.dtype),
     _setting("H321", "packing", shape.packing),
@@ -164,7 +165,6 @@ SETTINGS_FIRST: tuple[Rule, ...] = (
 # Once it is known what fits.
 SETTINGS_AFTER: tuple[Rule, ...] = (
     _setting("H302", "lora.alpha", adapter.alpha),
-    _setting("H303", "lora.dropout", adapter.dropout),
     _setting("H305", "lora.rslora", adapter.rslora),
     _setting("H306", "lora.dora", adapter.dora),
     _setting("H307", "lora.dtype", adapter.adapter_dtype),
