@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from ftc.compiler.plan import Plan
+from ftc.compiler.plan import Plan, Stage
 from ftc.runtime.context import results, started
+from ftc.runtime.deciding import before_and_after, deciding, reached
 from ftc.runtime.journal import Event
 from ftc.runtime.run_folder import RunFolder, read_rows
 from ftc.runtime.spending import over_budget, spent_hours
@@ -21,26 +22,28 @@ def facts(plan: Plan, run: RunFolder, events: Sequence[Event], *, samples: int) 
     """The report."""
     found = results(events)
     by_kind: dict[str, str] = {stage.kind: stage.id for stage in reversed(plan.stages)}
-    before = dict(found.get(by_kind.get("baseline", ""), {}))
-    after = dict(found.get(by_kind.get("evaluate", ""), {}))
+    sides = before_and_after(plan)
+    main = deciding(plan, found)
+    shown = next((pair for pair in sides if main is not None and pair[1] is main), next(iter(sides), (None, None)))
+    before, after = (dict(found.get(each.id, {})) if each else {} for each in shown)
     return {
         "name": plan.name,
         "run": plan.run_name,
         "plan": plan.hash,
         "folder": str(run.path.resolve()),
-        "goal": _goal(plan, after),
+        "goal": _goal(plan, found),
         "decision": _decision(plan),
         "data": dict(found.get(by_kind.get("prepare", ""), {})),
-        "scores": _scores(before, after),
+        "scores": _scores(found, sorted(sides, key=lambda pair: pair != shown)),
         "before": before,
         "after": after,
-        "probes": _probes(before, after),
+        "probes": _probes(_with_probes(plan, found, "baseline"), _with_probes(plan, found, "evaluate")),
         "prompt": dict(found.get(by_kind.get("prompt-search", ""), {})),
         "training": _training(plan, found, events),
         "curve": _curve(events),
         "stages": _stages(plan, events),
         "estimate": _estimate(plan, events),
-        "samples": _samples(run, by_kind, samples),
+        "samples": _samples(run, shown, samples),
         "export": dict(found.get(by_kind.get("export", ""), {})),
         "remarks": _remarks(events),
         "over_budget": over_budget(plan, events),
@@ -50,11 +53,10 @@ def facts(plan: Plan, run: RunFolder, events: Sequence[Event], *, samples: int) 
     }
 
 
-def _goal(plan: Plan, after: Mapping[str, Any]) -> dict[str, Any]:
-    success = plan.goal.get("success")
-    reached = after.get("metrics", {}).get(success["metric"], {}).get("value") if success else None
-    met = None if success is None or reached is None else reached >= success["at_least"]
-    return {**plan.goal, "reached": reached, "met": met}
+def _goal(plan: Plan, found: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    success, value = plan.goal.get("success"), reached(plan, found)
+    met = None if success is None or value is None else value >= success["at_least"]
+    return {**plan.goal, "reached": value, "met": met}
 
 
 def _decision(plan: Plan) -> dict[str, Any]:
@@ -74,13 +76,32 @@ def _decision(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _scores(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """One entry a metric: before, after and the change, each with its interval."""
-    first, second, changes = before.get("metrics", {}), after.get("metrics", {}), after.get("changes", {})
-    return [
-        {"metric": name, "before": first.get(name), "after": second.get(name), "change": changes.get(name)}
-        for name in dict.fromkeys((*first, *second))
-    ]
+def _scores(
+    found: Mapping[str, Mapping[str, Any]], sides: Sequence[tuple[Stage | None, Stage | None]]
+) -> list[dict[str, Any]]:
+    """One entry a metric of a set of rows: before, after and the change, each with its interval."""
+    out = []
+    for pair in sides:
+        before, after = (found.get(each.id, {}) if each else {} for each in pair)
+        first, second, changes = before.get("metrics", {}), after.get("metrics", {}), after.get("changes", {})
+        rows = next(each.arguments["rows"] for each in pair if each)
+        out += [
+            {
+                "rows": rows,
+                "metric": name,
+                "before": first.get(name),
+                "after": second.get(name),
+                "change": changes.get(name),
+            }
+            for name in dict.fromkeys((*first, *second))
+        ]
+    return out
+
+
+def _with_probes(plan: Plan, found: Mapping[str, Mapping[str, Any]], kind: str) -> Mapping[str, Any]:
+    """What the stage of that kind that probed came to; empty where none did."""
+    stages = [found.get(each.id, {}) for each in plan.stages if each.kind == kind]
+    return next((each for each in stages if each.get("probes")), {})
 
 
 def _probes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -187,9 +208,9 @@ def _tokens_per_second(events: Sequence[Event]) -> float | None:
     return None
 
 
-def _samples(run: RunFolder, by_kind: Mapping[str, str], most: int) -> list[dict[str, Any]]:
+def _samples(run: RunFolder, sides: tuple[Stage | None, Stage | None], most: int) -> list[dict[str, Any]]:
     """Rows spread over the held-out set, with the answers before and after."""
-    files = {name: run.stage(by_kind[name]) / PREDICTIONS for name in ("baseline", "evaluate") if name in by_kind}
+    files = {each.kind: run.stage(each.id) / PREDICTIONS for each in sides if each}
     said = {name: list(read_rows(path)) for name, path in files.items() if path.exists()}
     rows = said.get("evaluate") or said.get("baseline") or []
     chosen = range(0, len(rows), max(1, len(rows) // most)) if most else range(0)

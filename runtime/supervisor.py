@@ -28,6 +28,7 @@ from ftc.runtime.answer_trouble import Answer, answer
 from ftc.runtime.child import Child, Ended
 from ftc.runtime.codes import diagnostic
 from ftc.runtime.context import results, started
+from ftc.runtime.deciding import deciding, reached
 from ftc.runtime.disk import too_full
 from ftc.runtime.drift import drift, missing_libraries
 from ftc.runtime.follow import follow
@@ -283,19 +284,15 @@ class Supervisor:
                 f"{spent_hours(self.events):.2f} hours are spent; training stopped there, the model so far is in model/"
             )
             return CANNOT, [diagnostic("R208", message)]
-        success = self.plan.goal.get("success")
-        found = results(self.events)
-        scored = next(
-            (found[each.id] for each in self.plan.stages if each.kind == "evaluate" and each.id in found), None
-        )
-        if not success or scored is None:
+        success, found = self.plan.goal.get("success"), results(self.events)
+        if not success or deciding(self.plan, found) is None:
             return DONE, []
-        reached = scored["metrics"].get(success["metric"])
-        if reached is None:
+        value = reached(self.plan, found)
+        if value is None:
             return MISSED, [diagnostic("R209", f"{success['metric']} was not measured")]
-        if reached["value"] >= success["at_least"]:
+        if value >= success["at_least"]:
             return DONE, []
-        message = f"{success['metric']} is {reached['value']:.3f}, the goal is {success['at_least']}"
+        message = f"{success['metric']} is {value:.3f}, the goal is {success['at_least']}"
         return MISSED, [diagnostic("R209", message, key="goal.success")]
 
 
