@@ -39,9 +39,10 @@ def build(value: Mapping[str, Json], folder: Path) -> values.Spec:
 def names_only(value: Mapping[str, Json], folder: Path) -> values.Spec:
     """As much of a spec that was refused as is needed to look up the names in it: its model and its hardware."""
     model, hardware = value.get("model"), value.get("hardware", "none")
-    named = {key: each for key, each in model.items() if each is not None} if isinstance(model, dict) else {}
+    named = {key: model[key] for key in values.Model.__slots__ if key in model} if isinstance(model, dict) else {}
     if isinstance(hardware, dict):
-        hardware = {key: _without_gaps(each) for key, each in hardware.items()}
+        keys = (*values.Hardware.__slots__, "cloud")
+        hardware = {key: _without_gaps(hardware[key]) for key in keys if key in hardware and key != "kind"}
     return values.Spec(
         name="",
         folder=folder,
@@ -80,6 +81,8 @@ def _data(value: Mapping[str, Json]) -> values.Data:
         corpus=_sources(value.get("corpus")),
         prompts=_sources(value.get("prompts")),
         reward_function=value.get("reward", {}).get("function"),
+        reward_regex=value.get("reward", {}).get("regex"),
+        reward_schema=value.get("reward", {}).get("json_schema"),
         evaluation=_evaluation(value.get("evaluation", {})),
         contains=tuple(dict.fromkeys(value.get("contains", ()))),
         licence=value.get("licence"),

@@ -91,7 +91,7 @@ def read(source: Source, folder: Path, role: str) -> Reading:
     try:
         reading.files = tuple(find(source.path or "", folder, by_line))
     except Unreachable as error:
-        reading.add("D107", f"{source.path}: {reason_of(error)}", Severity.ERROR, error.fix)
+        reading.add("D107", f"{source.path}: {error.strerror}", Severity.ERROR, error.fix)
         return reading
     except (OSError, EOFError, zlib.error, ValueError) as error:
         reading.add("D101", f"{source.path}: {reason_of(error)}", Severity.ERROR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 from array import array
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ftc.spec.fields import fields_of
 from ftc.spec.model import Source
 from ftc.spec.read import read
 
+SLOWEST = 2.0  # seconds of CPU for a file of a few rows; the slowest takes 0.05
 MANY = settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -59,6 +61,12 @@ records = st.dictionaries(names, values, max_size=6) | values
 
 def check(folder: Path, name: str, role: str) -> None:
     """Reads the file, and holds it to what reading promises."""
+    started = time.process_time()
+    _check(folder, name, role)
+    assert time.process_time() - started < SLOWEST
+
+
+def _check(folder: Path, name: str, role: str) -> None:
     reading = read(Source(path=name), folder, role)
     rows = list(reading.rows)
     assert len(rows) + reading.rows_reported == reading.rows_read
