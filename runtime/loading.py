@@ -61,15 +61,21 @@ def dtype_of(name: str) -> Any:
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
 
 
-def quantization(told: Mapping[str, Any]) -> Any:
-    """bitsandbytes' configuration for a plan's `quantization`."""
+def quantization(told: Mapping[str, Any], *, sharded: bool = False) -> Any:
+    """bitsandbytes' configuration for a plan's `quantization`.
+
+    Where each device holds a share of the weights, packed ones are kept in the type that they are computed in:
+    accelerate leaves whole numbers out of what it shards, and every device would hold all of them.
+    """
     from transformers import BitsAndBytesConfig
 
+    stored = {"bnb_4bit_quant_storage": dtype_of(told["compute_dtype"])} if sharded else {}
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=told["type"],
         bnb_4bit_use_double_quant=told["double_quant"],
         bnb_4bit_compute_dtype=dtype_of(told["compute_dtype"]),
+        **stored,
     )
 
 

@@ -141,7 +141,8 @@ def adapter_of(told: Training, task_type: str = "CAUSAL_LM") -> LoraConfig | Non
 
 def quantization_of(told: Training) -> Any:
     """bitsandbytes' configuration, or None."""
-    return quantization(told.quantization) if told.quantization else None
+    sharded = told.sharding in ("fsdp", "zero3")
+    return quantization(told.quantization, sharded=sharded) if told.quantization else None
 
 
 def make_ready(trainer: Any, told: Training) -> None:
