@@ -41,5 +41,4 @@ def _tables() -> dict[str, Code]:
     from ftc.spec.codes import CODES as SPEC
     from ftc.spec.data_codes import CODES as DATA
 
-    data = {code: Code(title=each.title, checks=each.what, why=each.why, fix=each.fix) for code, each in DATA.items()}
-    return {**SPEC, **data, **PLAN, **RUNTIME}
+    return {**SPEC, **DATA, **PLAN, **RUNTIME}

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ftc.spec.diagnostics import Severity
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Code:
@@ -18,6 +20,7 @@ class Code:
     checks: str  # what it checks
     why: str  # why it matters
     fix: str  # how to put it right
+    severity: Severity = Severity.WARNING  # of a finding about data; problems of a spec say it themselves
 
 
 CODES: dict[str, Code] = {

@@ -169,5 +169,5 @@ def test_a_copy_over_the_original_is_refused(tmp_path: Path) -> None:
 def test_every_code_has_a_page() -> None:
     for code, page in CODES.items():
         assert page.title, code
-        assert page.what, code
+        assert page.checks, code
         assert page.why, code
