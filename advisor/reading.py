@@ -89,7 +89,7 @@ def feedback_type(facts: Facts) -> str:
     written = facts.spec.data.feedback
     if written is not None and written.type != "auto":
         return written.type
-    if facts.spec.data.reward_function or final_answers_only(facts):
+    if facts.spec.data.checkable or final_answers_only(facts):
         return "verifiable"
     return "none"
 

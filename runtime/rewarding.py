@@ -74,8 +74,8 @@ class Rewarding:
 
     def write(self, step: int, more: dict[str, Any]) -> None:
         """An event with the numbers of the last step, and what the trainer has beside."""
-        known = {name: round(value, 6) for name, value in self.last.items()}
-        self.context.journal.write("reward", step=step, **known, **more)
+        numbers: dict[str, Any] = {name: round(value, 6) for name, value in self.last.items()}
+        self.context.journal.write("reward", step=step, **numbers, **more)
 
     def keep(self) -> None:
         """The last answers, for a person to read."""

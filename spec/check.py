@@ -6,6 +6,8 @@ twice. What needs a catalogue (models, GPUs, clouds) is the advisor's; what need
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ LABEL_METRICS = ("accuracy", "macro_f1")
 FREE_TEXT_TASKS = ("summarization", "generation", "chat", "tone", "domain-adaptation", "new-language")
 FEEDBACK_WITHOUT_ROWS = ("verifiable", "reward-model", "validator-available", "to-collect")
 LARGEST_REWARD_FILE = 200_000  # bytes; only parsed, never run
+REWARDS = ("function", "regex", "json_schema")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +232,49 @@ def _reward_function(value: Mapping[str, Json], context: Context) -> Iterator[Di
         yield Diagnostic(code="S124", message=message, fix=f"{name}:{meant[0]}" if meant else "", key=key)
 
 
+def _one_reward(value: Mapping[str, Json], context: Context) -> Iterator[Diagnostic]:
+    """One way of computing it, and that one can be read: the expression compiles, the schema is a JSON Schema."""
+    reward = value.get("data", {}).get("reward")
+    if not isinstance(reward, dict):
+        return
+    key = "data.reward"
+    given = [name for name in REWARDS if context.written(f"{key}.{name}")]
+    if not given:
+        yield Diagnostic(
+            code="S116", message=f"{key} says nothing", fix="reward: {function: rewards.py:score}", key=key
+        )
+    if len(given) > 1:
+        message = f"{key}: {' and '.join(given)}; answers are rewarded in one way"
+        yield Diagnostic(code="S117", message=message, fix="combine them in a function", key=f"{key}.{given[1]}")
+    if "regex" in reward:
+        try:
+            re.compile(reward["regex"])
+        except (re.error, OverflowError, RecursionError) as error:
+            message = f"{key}.regex: no regular expression: {error}"
+            yield Diagnostic(code="S134", message=message, fix="", key=f"{key}.regex")
+    if "json_schema" in reward:
+        yield from _schema_file(reward["json_schema"], f"{key}.json_schema", context)
+
+
+def _schema_file(name: str, key: str, context: Context) -> Iterator[Diagnostic]:
+    found = disk.look_for(name, context.folder)
+    if found != "there" or not (context.folder / name).is_file():
+        yield missing_path(name, key, context.folder) if found != "url" else next(_path(name, key, context))
+        return
+    from jsonschema import SchemaError, validators
+
+    try:
+        if (context.folder / name).stat().st_size > LARGEST_REWARD_FILE:
+            raise ValueError("it is larger than a schema should be")
+        schema = json.loads((context.folder / name).read_bytes())
+        if not isinstance(schema, dict):
+            raise ValueError("it is no object")
+        validators.validator_for(schema).check_schema(schema)
+    except (OSError, ValueError, RecursionError, SchemaError) as error:
+        said = error.message if isinstance(error, SchemaError) else str(error)
+        yield Diagnostic(code="S134", message=f"{key}: {short(name)} is no JSON Schema: {short(said)}", fix="", key=key)
+
+
 def _functions_in(path: Path) -> tuple[list[str], str]:
     """The functions at the top of a Python file, which is parsed and not run; or what is wrong with the file."""
     import ast
@@ -346,6 +392,7 @@ CHECKS: tuple[Check, ...] = (
     _feedback_adds_up,
     _evaluation_stands_apart,
     _reward_function,  # the file is parsed, never run
+    _one_reward,
     _success_can_be_measured,
     _model_is_one,
     _hardware_is_one,  # owned or rented

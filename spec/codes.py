@@ -208,4 +208,11 @@ CODES: dict[str, Code] = {
         why="A spec is somebody's work; nothing is written over without it having been said.",
         fix="`ftc init --force` writes over it, `ftc init -o other.yaml` writes beside it.",
     ),
+    "S134": Code(
+        title="a reward that cannot be read",
+        checks="`data.reward.regex` is a regular expression of Python, `data.reward.json_schema` a file with a JSON "
+        "Schema.",
+        why="The reward is first computed after the model has been loaded, which may take long and cost money.",
+        fix="Put the expression or the schema right. Expressions stand best between single quotes.",
+    ),
 }

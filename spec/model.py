@@ -112,9 +112,16 @@ class Data:
     corpus: tuple[Source, ...] = ()
     prompts: tuple[Source, ...] = ()
     reward_function: str | None = None  # `file.py:function`
+    reward_regex: str | None = None  # that the whole answer has to match
+    reward_schema: str | None = None  # a file with a JSON Schema
     evaluation: Evaluation = field(default_factory=Evaluation)
     contains: tuple[str, ...] = ()  # phi, pii
     licence: str | None = None
+
+    @property
+    def checkable(self) -> bool:
+        """True where a program says what an answer is worth."""
+        return any((self.reward_function, self.reward_regex, self.reward_schema))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

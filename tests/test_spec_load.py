@@ -223,6 +223,11 @@ INVALID: dict[str, tuple[str | bytes, list[tuple[str, int, int]]]] = {
     "no such reward file": (GOAL + "data: {reward: {function: reward.py:score}}\n", [("S104", 2, 27)]),
     "no such function": (GOAL + "data: {reward: {function: rewards.py:scor}}\n", [("S124", 2, 27)]),
     "not Python": (GOAL + "data: {reward: {function: broken.py:score}}\n", [("S124", 2, 27)]),
+    "a reward that says nothing": (GOAL + "data: {reward: {}}\n", [("S116", 2, 8)]),
+    "two rewards": (GOAL + "data: {reward: {function: rewards.py:score, regex: a}}\n", [("S117", 2, 52)]),
+    "no expression": (GOAL + "data: {reward: {regex: '(('}}\n", [("S134", 2, 24)]),
+    "no JSON Schema": (GOAL + "data: {reward: {json_schema: broken.py}}\n", [("S134", 2, 30)]),
+    "no such schema": (GOAL + "data: {reward: {json_schema: answer.json}}\n", [("S104", 2, 30)]),
     "not a function": (GOAL + "data: {reward: {function: rewards.py}}\n", [("S118", 2, 27)]),
     "a token": (GOAL + f"model: {{base: hf_{'a' * 34}}}\n", [("S122", 2, 15)]),
 }

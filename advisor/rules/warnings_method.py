@@ -244,7 +244,7 @@ def sandbox(choice: Choice) -> Finding | None:
     if choice.method != "grpo" and not (code and kind in ("verifiable", "validator-available")):
         return None
     rows = facts.profile.feedback.set.format if facts.profile.feedback else ""
-    if reading.final_answers_only(facts) and not code and not facts.spec.data.reward_function:
+    if reading.final_answers_only(facts) and not code and not facts.spec.data.checkable:
         return None
     if code or rows == "prompts-with-tests":
         return warn("answers are run: a process of its own for each, with limits on time, memory, files and network")

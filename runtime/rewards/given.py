@@ -1,4 +1,4 @@
-"""Rewards for the answers of a stage, from the check or the reward model that the plan names. Stays with the trainer."""
+"""Rewards for the answers of a stage, from the check or the reward model of the plan. Stays with the trainer."""
 
 from __future__ import annotations
 
