@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import xxhash  # 1 ms
@@ -57,18 +57,17 @@ def keys_of(rows: Sequence[Row], seed: int, stratify: bool, held_out: int) -> li
     A unit is a group where there is one, and a question otherwise. Where nearly all rows ask the same, so that no
     question could be held out without most of the rows, a unit is the question with its answer.
     """
-    keys = [
-        Key(
-            _unit(seed, row.group, _asked(row)),
-            (row.label or "") if stratify and isinstance(row, Demonstration) else "",
-        )
-        for row in rows
-    ]
+    return streamed_keys(lambda: rows, seed, stratify, held_out)
+
+
+def streamed_keys(rows: Callable[[], Iterable[Row]], seed: int, stratify: bool, held_out: int) -> list[Key]:
+    """The same of rows that are not held in memory; `rows` reads them, and may be asked to do so twice."""
+    keys = [Key(_unit(seed, row.group, _asked(row)), _stratum(row) if stratify else "") for row in rows()]
     if not held_out or _divisible(keys, held_out):
         return keys
     return [
         Key(_unit(seed, row.group, _asked(row) + "\0" + _answered(row)), key.stratum)
-        for row, key in zip(rows, keys, strict=True)
+        for row, key in zip(rows(), keys, strict=True)
     ]
 
 
