@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -51,7 +53,37 @@ def load_plan(path: Path) -> tuple[Plan | None, list[Diagnostic]]:
             problems.append(
                 Diagnostic(code="R003", message=f"stage {stage['id']}: {text}", key=f"stages.{index}", file=file)
             )
-    return (None, problems) if problems else (Plan.from_json(value), [])
+    if not problems:
+        plan = Plan.from_json(value)
+        problems = [*_loose_ends(plan, file)]
+    return (None, problems) if problems else (plan, [])
+
+
+NAMING = ("model", "start_from", "stage", "judge", "prompt")  # arguments that name an earlier stage
+
+
+def _loose_ends(plan: Plan, file: str) -> Iterator[Diagnostic]:
+    """Stages that are named and are not there, or not yet."""
+    known: set[str] = set()
+    prepared: set[str] = set()
+    for index, stage in enumerate(plan.stages):
+        named = {name: stage.arguments[name] for name in NAMING if isinstance(stage.arguments.get(name), str)}
+        missing = [f"{name}: {value}" for name, value in named.items() if value not in known and value != "base"]
+        missing += [f"needs: {value}" for value in stage.needs if value not in known]
+        rows = stage.arguments.get("rows")
+        if stage.kind == "prepare":
+            prepared.add(str(rows))
+        elif rows is not None and rows not in prepared:
+            missing.append(f"rows: {rows}")
+        if stage.id in known:
+            missing.append(f"id: {stage.id} a second time")
+        known.add(stage.id)
+        for each in missing:
+            message = f"stage {stage.id}: no earlier stage for {each}"
+            yield Diagnostic(code="R003", message=message, key=f"stages.{index}", file=file)
+        if stage.kind == "prepare" and not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", str(rows)):
+            message = f"stage {stage.id}: not a name: {rows!r}"
+            yield Diagnostic(code="R003", message=message, key=f"stages.{index}", file=file)
 
 
 def _schema_problems(value: object, file: str) -> list[Diagnostic]:

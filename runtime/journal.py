@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ftc.runtime.secrecy import redacted
+
 FILE = "events.jsonl"
 Event = Mapping[str, Any]
 
@@ -37,7 +39,7 @@ class Journal:
     def write(self, kind: str, *, sync: bool = False, **values: Any) -> Event:
         """Append one event. `sync` waits until it is on the disk: for what must not be lost."""
         event = {"ts": round(time.time(), 3), "stage": self.stage, "kind": kind, **values}
-        line = json.dumps(_finite(event), allow_nan=False, default=str).encode() + b"\n"
+        line = redacted(json.dumps(_finite(event), allow_nan=False, default=str)).encode() + b"\n"
         os.write(self._descriptor, line)  # one call, so that a reader sees all of it or nothing
         if sync:
             os.fsync(self._descriptor)

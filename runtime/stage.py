@@ -24,6 +24,7 @@ from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context, open_context
 from ftc.runtime.distributed import leads
 from ftc.runtime.measure import peak_memory
+from ftc.runtime.secrecy import Discreet
 from ftc.runtime.trouble import code_of
 from ftc.spec.diagnostics import Refused
 
@@ -80,6 +81,7 @@ def main(arguments: list[str]) -> int:
     """The process, from its command line to its exit code."""
     folder, stage_id = Path(arguments[0]), arguments[1]
     end_with_the_supervisor()
+    sys.stdout, sys.stderr = Discreet(sys.stdout), Discreet(sys.stderr)
     with FileLock(folder / LOCK, timeout=LOCK_SECONDS) if leads() else nullcontext():
         context = open_context(folder, stage_id)
         if "learning_rate" in context.stage.arguments:

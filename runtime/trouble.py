@@ -10,7 +10,7 @@ _DISK = ("no space left on device", "disk quota exceeded", "file write failed", 
 _LOADING = (
     "does not appear to have a file named", "is not a local folder and is not a valid model identifier", "gated repo",
     "couldn't connect to", "could not load the model", "we couldn't connect", "is not the path to a directory",
-    "trust_remote_code=true", "unrecognized model", "can't load tokenizer", "offline mode",
+    "trust_remote_code=true", "unrecognized model", "can't load tokenizer", "offline mode", "no file named",
 )  # fmt: skip
 
 

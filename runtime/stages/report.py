@@ -10,6 +10,7 @@ from ftc.runtime.context import Context
 from ftc.runtime.report_facts import facts
 from ftc.runtime.report_page import page
 from ftc.runtime.run_folder import write_json, write_whole
+from ftc.runtime.secrecy import clean
 
 CARD = "README.md"
 
@@ -17,7 +18,7 @@ CARD = "README.md"
 def run(context: Context) -> dict[str, Any]:
     """All three; the card lies beside what was exported as well. The result names them."""
     told: Report = context.arguments
-    found = facts(context.plan, context.run, context.past, samples=told.samples)
+    found = clean(facts(context.plan, context.run, context.past, samples=told.samples))
     write_json(context.run.report_json, found)
     write_whole(context.run.report_html, page(found).encode())
     text = card(context.plan, found).encode()
