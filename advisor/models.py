@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ftc.spec.model import Model
 
 TINY = "builtin:tiny"
+ENDPOINT = "openai:"
+UNKNOWN = 8e9  # parameters of a model behind an endpoint, for a shape; no memory or time is reckoned from it
 _KEY = "model.base"
 _INSTRUCT = re.compile(r"instruct|chat|-it\b", re.IGNORECASE)
 
@@ -48,6 +50,9 @@ def find_model(base: str, folder: Path, described: Model | None = None) -> tuple
         return _from_folder(base, cached, described)
     if described is not None and described.parameters:
         return described_model(base, described), []
+    if base.startswith(ENDPOINT) and described is not None:
+        unknown = described_model(base, replace(described, parameters=UNKNOWN))
+        return replace(unknown, source="behind an endpoint: nothing is known of it", kind="instruct"), []
     return None, [_unknown(base)]
 
 

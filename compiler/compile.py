@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ftc.advisor.licences import data_restriction, model_duty, model_licence, model_restriction
+from ftc.advisor.models import ENDPOINT
 from ftc.advisor.values import Candidate, Facts
 from ftc.advisor.verdict_json import memory_json, verdict_json
 from ftc.compiler.chain import CHAINS, stages
@@ -108,7 +109,7 @@ def _model(inputs: Inputs) -> dict[str, Any]:
         "base": _base(inputs),
         "revision": inputs.facts.spec.model.revision,
         "kind": inputs.facts.spec.model.kind or model.kind,
-        "parameters": model.parameters,
+        "parameters": 0 if model.id.startswith(ENDPOINT) else model.parameters,
         "architecture": model.model_type,
         "context": model.context,
         "vocabulary": model.vocab_size,

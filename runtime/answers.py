@@ -62,6 +62,7 @@ class _Schema:
     def __init__(self, model: Any, tokenizer: Any, json_schema: str, ends: Sequence[int]) -> None:
         from ftc.runtime.json_decoding import grammar_of, tokens_of
 
+        self.ends = ends
         self.grammar = grammar_of(json_schema)
         self.tokens = tokens_of(tokenizer, int(model.get_output_embeddings().weight.shape[0]), ends)
 
@@ -71,7 +72,7 @@ class _Schema:
 
         from ftc.runtime.json_decoding import FollowSchema
 
-        return LogitsProcessorList([FollowSchema(self.grammar, self.tokens, start)])
+        return LogitsProcessorList([FollowSchema(self.grammar, self.tokens, start, self.ends)])
 
 
 def losses(

@@ -13,10 +13,11 @@ from typing import Any
 class FollowSchema:
     """A logits processor for one batch. `start` is the length of the prompts, `ends` the tokens that end an answer."""
 
-    def __init__(self, grammar: Any, tokenizer: Any, start: int) -> None:
+    def __init__(self, grammar: Any, tokenizer: Any, start: int, ends: Sequence[int]) -> None:
         self.grammar = grammar
         self.tokenizer = tokenizer
         self.start = start
+        self.ends = list(ends)
         self.matchers: list[Any] = []
 
     def __call__(self, ids: Any, logits: Any) -> Any:
@@ -27,14 +28,18 @@ class FollowSchema:
         if not self.matchers:
             self.matchers = [llguidance.LLMatcher(self.tokenizer, self.grammar) for _ in range(len(ids))]
         allowed = allocate_token_bitmask(len(ids), logits.shape[-1])
+        complete = []
         for row, matcher in enumerate(self.matchers):
             if ids.shape[1] > self.start and not matcher.is_stopped():
                 matcher.consume_token(int(ids[row, -1]))
             if matcher.is_stopped():
-                allowed[row] = -1  # it has ended, and is padded with whatever
+                complete.append(row)
             else:
                 fill_next_token_bitmask(matcher, allowed, row)
         apply_token_bitmask_inplace(logits, allowed.to(logits.device))
+        for row in complete:
+            logits[row] = float("-inf")
+            logits[row, self.ends] = 0.0  # nothing may follow but the end
         return logits
 
 

@@ -74,6 +74,47 @@ def test_scores_of_single_answers(metric: str, expected: str, answer: str, value
     assert scores.PER_ROW[metric](expected, answer) == pytest.approx(value)
 
 
+@pytest.mark.parametrize(
+    ("expected", "answer", "value"),
+    [
+        ('{"a": 1, "b": "Rome"}', '{"b": "rome.", "a": 1}', 1.0),
+        ('{"a": 1, "b": "Rome"}', '{"a": 1}', 2 / 3),
+        ('{"a": 1, "b": "Rome"}', '{"a": 2, "b": "Oslo"}', 0.0),
+        ('{"a": [1, 2, 2]}', '{"a": [2, 1, 2]}', 1.0),
+        ('{"a": {"b": true}}', '{"a": {"b": "true"}}', 0.0),
+        ('{"a": 1}', "{broken", 0.0),
+        ("plain", "Plain.", 1.0),
+        ("{}", "{}", 1.0),
+    ],
+)
+def test_fields_are_scored_one_by_one(expected: str, answer: str, value: float) -> None:
+    assert scores.PER_ROW["field_f1"](expected, answer) == pytest.approx(value)
+
+
+def test_a_confusion_matrix_has_a_column_for_what_is_no_label() -> None:
+    found = scores.confusion_matrix(["a", "a", "b", "new"], ["A.", "b", "nonsense", "b"], ["a", "b"])
+    assert found == {"labels": ["a", "b", "new"], "rows": [[1, 1, 0, 0], [0, 0, 0, 1], [0, 1, 0, 0]]}
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "token_f1", "field_f1"])
+def test_a_small_win_on_a_hundred_rows_is_called_noise(metric: str) -> None:
+    """Two points more, eight rows better and six worse; and a real change beside it."""
+    expected = [["red", "blue"][number % 2] for number in range(100)]
+    wrong = {"red": "blue", "blue": "red"}
+    before = [each if number < 60 else wrong[each] for number, each in enumerate(expected)]
+    lucky = [
+        wrong[each] if number < 6 else each if number < 68 else wrong[each] for number, each in enumerate(expected)
+    ]
+    real = [each if number < 90 else wrong[each] for number, each in enumerate(expected)]
+    noise = scores.change(metric, expected, before, lucky, ["red", "blue"], 0)
+    assert noise["value"] == pytest.approx(0.02, abs=0.001)
+    assert not noise["significant"]
+    assert noise["low"] < 0 < noise["high"]
+    change = scores.change(metric, expected, before, real, ["red", "blue"], 0)
+    assert change["value"] == pytest.approx(0.3, abs=0.005)
+    assert change["significant"]
+
+
 def test_an_unknown_metric_is_an_error() -> None:
     with pytest.raises(KeyError):
         scores.score("wishful_thinking", ["a"], ["a"], [], seed=0)

@@ -85,18 +85,21 @@ def weights_to_hand(facts: Facts) -> Finding:
     if not closed and not restriction:
         return answer("yes", "open weights, and a licence that allows the use")
     why = f"{spec.model.base} is only behind an API" if closed else restriction
-    if spec.model.substitute and not has(facts, "fixed-model"):
+    if spec.model.substitute and not has(facts, "fixed-model") and not spec.model.base.startswith(ENDPOINT):
         return answer("another model", why)
     if closed and not has(facts, "full-only"):
         return answer("only an API", f"{why}: it can be prompted, not trained")
     return answer("no", f"{why}, and no other model may stand in")
 
 
+ENDPOINT = "openai:"  # an OpenAI-compatible endpoint, whosever it is: asked for by name, it is not replaced
 CLOSED = ("gpt-3", "gpt-4", "gpt-5", "o1", "o3", "o4", "claude", "gemini", "davinci")
 
 
 def behind_an_api(base: str) -> bool:
-    """True where the owner of the model hands out no weights, by its name."""
+    """True where the owner of the model hands out no weights, by its name, and for whatever an endpoint serves."""
+    if base.startswith(ENDPOINT):
+        return True
     owner, _, name = base.lower().rpartition("/")
     return owner in ("openai", "anthropic", "google", "") and name.startswith(CLOSED)
 

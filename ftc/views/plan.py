@@ -20,11 +20,12 @@ def show_plan(plan: Plan, written: Path | None) -> None:
     out = console()
     memory = plan.estimate["memory"]["device_gib"]
     time, cost = duration_range(plan.estimate["hours"]), money_range(plan.estimate["usd"])
+    size = count(plan.model["parameters"]) if plan.model["parameters"] else "unknown"  # behind an endpoint
     head = Text(f"{written or 'dry run, nothing written'}", style="bold")
     head.append(f"  {len(plan.stages)} stages  plan {plan.hash[:8]}  {time}  {cost}  peak {gib_range(memory)}")
     out.print(head)
     out.print(
-        f"{plan.verdict['method']} of {plan.model['base']} ({count(plan.model['parameters'])} parameters) on "
+        f"{plan.verdict['method']} of {plan.model['base']} ({size} parameters) on "
         f"{plan.hardware['count'] * plan.hardware['nodes']} x {plan.hardware['gpu']}; "
         f"{count(plan.data['train_rows'])} rows to train on, {count(plan.data['held_out_rows'])} held out\n"
     )

@@ -16,6 +16,7 @@ from ftc.compiler.stages import Prepare
 from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context, started
 from ftc.runtime.forms import Written, answered, balanced, written
+from ftc.runtime.prompting.endpoint import PREFIX
 from ftc.runtime.run_folder import write_rows
 from ftc.spec.diagnostics import Refused, Severity, errors
 from ftc.spec.model import Source
@@ -132,6 +133,8 @@ def _tokens(context: Context, told: Prepare, rows: Sequence[Written]) -> dict[st
     from ftc.runtime.loading import load_tokenizer
     from ftc.runtime.tokens import encode, encode_text, prompt_ids
 
+    if str(context.plan.model["base"]).startswith(PREFIX):
+        return {}  # the tokenizer is where the model is
     tokenizer = load_tokenizer(context)
     if told.form == "prompts":
         lengths = [len(ids) for ids in prompt_ids(tokenizer, rows)]
