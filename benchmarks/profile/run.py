@@ -2,9 +2,10 @@
 
     python benchmarks/profile/run.py [--gb 1] [--characters 900] [--repeat 3] [--keep FILE] [--write]
 
-Every contender is a process of its own, on the same file, one after the other, `--repeat` times round; the best wall
-time of each counts, and the highest sum of resident memory over the process and its children. `--write` keeps the
-figures in results.json beside this file.
+Every contender is a process of its own, on the same file, one after the other, `--repeat` times round. Kept are the
+best wall time of each, its least processor time, the median over the rounds of how many times as long it took as ftc in
+the same round, and the highest sum of resident memory over the process and its children. `--write` keeps them in
+results.json beside this file, by the size of the data, with the load of the machine.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ import math
 import os
 import platform
 import random
+import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -66,8 +70,9 @@ import datasets
 rows = datasets.load_dataset("json", data_files=sys.argv[1], split="train", streaming=True)
 print(sum(1 for _ in rows))
 """
+FIRST = "ftc profile"
 CONTENDERS = {
-    "ftc profile": FTC,
+    FIRST: FTC,
     "json, line by line": JSON,
     "datasets": DATASETS,
     "datasets, streaming": STREAMING,
@@ -111,25 +116,39 @@ def _words(lot: random.Random, count: int) -> str:
     return text
 
 
-def measure(code: str, path: Path, rows: int) -> tuple[float, float]:
-    """Wall seconds and peak MB of one run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a contender."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+
+def measure(code: str, path: Path, rows: int) -> Run:
+    """Run it, and hold it to having read every row."""
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
     with tempfile.TemporaryDirectory() as cache:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         start = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-c", code, str(path)],
             stdout=subprocess.PIPE,
-            env={**os.environ, "FTC_CACHE_DIR": cache, "HF_HUB_OFFLINE": "1"},
+            env={**environment, "FTC_CACHE_DIR": cache},
         )
         watched, peak = psutil.Process(process.pid), 0
         while process.poll() is None:
             peak = max(peak, _resident(watched))
             time.sleep(0.02)
         seconds = time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert process.stdout is not None  # noqa: S101
         said = process.stdout.read().split()
         if process.returncode or int(said[-1]) != rows:
             raise SystemExit(f"a contender failed or counted {said} rows of {rows}")
-    return seconds, peak / 1e6
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(seconds=seconds, cpu_seconds=used, peak_mb=peak / 1e6)
 
 
 def _resident(process: psutil.Process) -> int:
@@ -154,32 +173,44 @@ def main() -> None:
         megabytes = path.stat().st_size / 1e6
         print(f"{megabytes:.0f} MB, {rows} rows, {platform.processor() or platform.machine()}, {os.cpu_count()} cores")
         chosen = {name: code for name, code in CONTENDERS.items() if told.only in (None, name)}
-        runs: dict[str, list[tuple[float, float]]] = {name: [] for name in chosen}
+        runs: dict[str, list[Run]] = {name: [] for name in chosen}
         for _ in range(told.repeat):
             for name, code in chosen.items():
                 runs[name].append(measure(code, path, rows))
-    best = {name: min(seconds for seconds, _ in each) for name, each in runs.items()}
-    results = {
-        name: {
-            "seconds": round(best[name], 2),
-            "mb_per_second": round(megabytes / best[name]),
-            "peak_mb": round(max(memory for _, memory in each)),
-            "times_as_fast": round(best[name] / best.get("ftc profile", best[name]), 2),
-        }
-        for name, each in runs.items()
-    }
-    print(f"{'':22}{'seconds':>9}{'MB/s':>7}{'peak MB':>9}{'ftc is x faster':>17}")
+    results = {name: summary(each, runs.get(FIRST, each), megabytes) for name, each in runs.items()}
+    print(f"{'':22}{'seconds':>9}{'cpu':>7}{'MB/s':>7}{'peak MB':>9}{'ftc is x faster':>17}")
     for name, each in results.items():
-        print(f"{name:22}{each['seconds']:>9}{each['mb_per_second']:>7}{each['peak_mb']:>9}{each['times_as_fast']:>17}")
+        print(
+            f"{name:22}{each['seconds']:>9}{each['cpu_seconds']:>7}{each['mb_per_second']:>7}{each['peak_mb']:>9}"
+            f"{each['times_as_fast']:>17}"
+        )
     if told.write:
-        about = {
+        file = Path(__file__).with_name("results.json")
+        kept = json.loads(file.read_text()) if file.exists() else {}
+        kept[f"{told.gb:g} GB"] = {
             "megabytes": round(megabytes),
             "rows": rows,
+            "rounds": told.repeat,
             "cores": os.cpu_count(),
+            "load": [round(each, 1) for each in os.getloadavg()],
             "python": platform.python_version(),
+            "results": results,
         }
-        file = Path(__file__).with_name("results.json")
-        file.write_text(json.dumps({**about, "load": os.getloadavg()[0], "results": results}, indent=1) + "\n")
+        file.write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def summary(runs: list[Run], first: list[Run], megabytes: float) -> dict[str, float]:
+    """The figures of one contender; `first` are the runs of ftc in the same rounds."""
+    seconds = min(each.seconds for each in runs)
+    return {
+        "seconds": round(seconds, 2),
+        "cpu_seconds": round(min(each.cpu_seconds for each in runs), 2),
+        "mb_per_second": round(megabytes / seconds),
+        "peak_mb": round(max(each.peak_mb for each in runs)),
+        "times_as_fast": round(
+            statistics.median(one.seconds / other.seconds for one, other in zip(runs, first, strict=True)), 2
+        ),
+    }
 
 
 if __name__ == "__main__":
