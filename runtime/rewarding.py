@@ -20,6 +20,7 @@ from ftc.runtime.run_folder import write_rows
 RECENT = 20  # steps that are looked at together. A rule of thumb
 ENOUGH = 10  # steps before anything is said
 DEAD = 0.5  # share of groups whose rewards do not differ; above, R421
+LEARNED = 0.5  # of the first step's spread: by so much the mean has risen where equal rewards are no trouble
 GROWN = 1.5  # answers against those of the first steps; above, and rewarded for it, R422
 GOES_WITH = 0.5  # correlation of reward and length
 JUMP = 10.0  # standard deviations of the mean reward of recent steps
@@ -83,7 +84,7 @@ class Rewarding:
 
     def _look(self) -> None:
         dead = fmean(self.dead)
-        learned = fmean(self.means) > self.first_mean + self.first_spread  # then they are equal because all are good
+        learned = fmean(self.means) > self.first_mean + LEARNED * self.first_spread  # equal because all are good
         if dead > DEAD and not learned:
             self._once("R421", f"in {dead:.0%} of the groups of the last {len(self.dead)} steps all rewards are equal")
         grown, goes = fmean(list(self.lengths)[-ENOUGH:]) / max(1.0, self.first_length), fmean(self.correlations)

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ def right(expected: str, completion: str) -> bool:
     """Does the completion end in the answer that was expected? Case, blanks, quotes and a final stop do not count.
 
     The whole completion is compared, then what stands after `####`, in `\\boxed{}` or after `Answer:`; where a number
-    is expected, it is the last number of that. Of an expected answer with such a mark, what stands there counts.
+    is expected, it is the first number there, and the last of a completion without such a mark. Of an expected answer
+    with a mark, what stands there counts.
     """
     wanted = _final(expected)
     said = _final(completion)
@@ -51,7 +53,7 @@ def right(expected: str, completion: str) -> bool:
     number = _number(wanted)
     if number is None or NUMBER.fullmatch(_plain(wanted).lstrip("$").rstrip("%")) is None:
         return False
-    found = _number(said)
+    found = _number(said, first=said is not completion)
     return found is not None and math.isclose(found, number, rel_tol=SAME_NUMBER)
 
 
@@ -67,9 +69,9 @@ def _plain(text: str) -> str:
     return " ".join(text.split()).strip(" .\"'`").casefold()
 
 
-def _number(text: str) -> float | None:
+def _number(text: str, *, first: bool = True) -> float | None:
     found = NUMBER.findall(text)
-    return float(found[-1].replace(",", "")) if found else None
+    return float(found[0 if first else -1].replace(",", "")) if found else None
 
 
 def _schema(written: str) -> Judge:
@@ -101,9 +103,11 @@ def _function(file: Path, name: str) -> Judge:
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     function = getattr(module, name)
+    takes = signature(function).parameters.values()
+    names = None if any(each.kind is each.VAR_KEYWORD for each in takes) else {each.name for each in takes}
 
     def score(case: Mapping[str, Any]) -> float:
-        value = function(**case)
+        value = function(**{key: each for key, each in case.items() if names is None or key in names})
         if isinstance(value, bool):
             return float(value)
         try:
