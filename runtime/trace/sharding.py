@@ -42,10 +42,15 @@ def shards_optimizer(request: Request) -> bool:
 
 
 def as_used(request: Request) -> Request:
-    """What is traced: gathered parameters arrive in the compute dtype, autocast has nothing left to copy."""
-    if shards_parameters(request) and request.adapter != "qlora":
-        return replace(request, weights=request.compute)
-    return request
+    """What is traced: gathered parameters arrive in the compute dtype, autocast has nothing left to copy.
+
+    A sharded 4-bit base is never prepared for k-bit training: flat parameters are of one dtype.
+    """
+    if not shards_parameters(request):
+        return request
+    if request.adapter == "qlora":
+        return replace(request, kbit_upcast=False)
+    return replace(request, weights=request.compute)
 
 
 def share(request: Request, parameters: list[Trainable]) -> list[Trainable]:
