@@ -8,7 +8,7 @@ sizes are those of a 1.5B model on one 24 GB card.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from ftc.compiler import stages as told
@@ -181,21 +181,36 @@ def train(adapter: str, **changes: Any) -> told.Train:
 
 
 # What a stage of each kind is told beside what every training stage is told.
+RAW_TEXT = {"loss_on": "all", "packing": True, "group_by_length": False, "replay": 0.05}
+PREFERENCE = {"beta": 0.1, "precompute_reference": False}
+POLICY = {"max_completion_length": 512, "temperature": 1.0, "check": None, "judge": None}
 OBJECTIVES: dict[str, dict[str, Any]] = {
-    "cpt": {"loss_on": "all", "packing": True, "group_by_length": False},
-    "reward": {},
-    "dpo": {"beta": 0.1, "loss_type": ["sigmoid"], "label_smoothing": 0.0, "precompute_reference": False},
-    "kto": {"beta": 0.1, "desirable_weight": 1.0, "undesirable_weight": 1.33, "precompute_reference": False},
-    "grpo": {"beta": 0.04, "group": 8, "max_completion_length": 512, "temperature": 1.0},
-    "rloo": {"beta": 0.05, "group": 4, "max_completion_length": 512, "temperature": 1.0},
+    "sft": {},
+    "cpt": RAW_TEXT,
+    "reward": {"least_accuracy": 0.6},
+    "dpo": {**PREFERENCE, "loss_type": ["sigmoid"], "label_smoothing": 0.0},
+    "kto": {**PREFERENCE, "desirable_weight": 1.0, "undesirable_weight": 1.33},
+    "grpo": {**POLICY, "beta": 0.04, "group": 8},
+    "rloo": {**POLICY, "beta": 0.05, "group": 4, "judge": "reward"},
 }
 
 
+def trained(kind: StageKind, adapter: str, **changes: Any) -> dict[str, Any]:
+    """The arguments of a training stage of any kind, every one of them and no other."""
+    every = told.write_arguments(train(adapter)) | OBJECTIVES[kind] | changes
+    wanted = told.ARGUMENTS[kind]
+    return told.write_arguments(wanted(**{each.name: every[each.name] for each in fields(wanted)}))
+
+
 def chain_for(*kinds: StageKind, adapter: str = "lora", **head: Any) -> Plan:
-    """A plan that trains in stages of these kinds, each from the result of the one before."""
-    before, middle = "base", []
+    """A plan that trains in stages of these kinds, each from the result of the one before, merged."""
+    before, middle = "base", list[Stage]()
     for kind in kinds:
-        told_to = told.write_arguments(train(adapter, start_from=before)) | OBJECTIVES.get(kind, {})
+        if before != "base" and adapter != "full":
+            folded = stage("merge", (before,), told.Merge(stage=before, dtype="bf16"))
+            middle.append(replace(folded, id=f"merge-{before}"))
+            before = f"merge-{before}"
+        told_to = trained(kind, adapter, start_from=before)
         origins = dict.fromkeys(told_to, "default")
         middle.append(Stage(id=kind, kind=kind, needs=("prepare",), arguments=told_to, origins=origins, estimate={}))
         before = kind

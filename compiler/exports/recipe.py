@@ -84,7 +84,7 @@ def recipes(plan: Plan, tool: str) -> list[Recipe]:
     for stage in plan.stages:
         if stage.kind not in TRAINING:
             continue
-        start = str(stage.arguments.get("start_from", "base"))
+        start = _trained(plan, str(stage.arguments.get("start_from", "base")))
         recipe = Recipe(plan=plan, stage=stage, tool=tool, start=folders.get(start, str(plan.model["base"])))
         folders[stage.id] = recipe.output
         if start in folders and start != stage.id:
@@ -95,6 +95,12 @@ def recipes(plan: Plan, tool: str) -> list[Recipe]:
                 )
         found.append(recipe)
     return found
+
+
+def _trained(plan: Plan, start: str) -> str:
+    """The training stage behind `start_from`: a merge stands for the stage whose adapter it folds in."""
+    found = next((each for each in plan.stages if each.id == start and each.kind == "merge"), None)
+    return str(found.arguments["stage"]) if found else start
 
 
 def file_name(tool: str, recipe: Recipe, alone: bool) -> str:
