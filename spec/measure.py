@@ -8,9 +8,11 @@ What looks at single rows again (near duplicates, languages, personal data) look
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +32,7 @@ from ftc.spec.rows import Row
 from ftc.spec.split import choose, held_out_size, streamed_keys
 
 if TYPE_CHECKING:
-    from ftc.spec.counting.parallel import Crew
+    from ftc.spec.counting.crew import Crew
 
 _TYPES = {
     "preference-pairs": "paired", "binary-feedback": "binary", "ranked": "ranked", "prompts-with-tests": "verifiable",
@@ -94,9 +96,12 @@ def _crew(files: Iterable[Path]) -> Crew | None:
     size = sum(path.stat().st_size for path in files)
     if size < LARGE:
         return None
-    from ftc.spec.counting.parallel import Crew
+    from ftc.spec.counting.crew import Crew
 
-    return Crew(size)
+    crew = Crew(size)
+    # What counting needs takes 0.1 s to load, while hashing leaves the interpreter to others.
+    threading.Thread(target=import_module, args=("ftc.spec.counting.parallel",), daemon=True).start()
+    return crew
 
 
 def _roles(spec: Spec) -> dict[Role, Sequence[Source]]:

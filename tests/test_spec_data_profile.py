@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ftc.spec import measure
-from ftc.spec.counting import distinct, parallel
+from ftc.spec.counting import crew, distinct
 from ftc.spec.counting.batches import characters
 from ftc.spec.counting.distinct import Distinct
 from ftc.spec.lengths import histogram_of, lengths_of, longer_than, spread
@@ -94,7 +94,7 @@ def test_large_files_are_counted_alike(tmp_path: Path, monkeypatch: pytest.Monke
     slow, said_slow = profile(spec)
     monkeypatch.setenv("FTC_CACHE_DIR", str(tmp_path / "other"))
     monkeypatch.setattr(measure, "LARGE", 1)
-    monkeypatch.setattr(parallel, "PART", 50_000)
+    monkeypatch.setattr(crew, "PART", 50_000)
     fast, said_fast = profile(spec)
     assert fast.demonstrations == slow.demonstrations
     assert fast.demonstrations is not None

@@ -6,43 +6,34 @@ before they are needed (a `Crew`), while the bytes of the file are hashed.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import msgspec
 
-import ftc
+from ftc.spec.counting import crew as crews
+from ftc.spec.counting.crew import Child, Crew, Died
 from ftc.spec.counting.distinct import Bags, Hashes
 from ftc.spec.counting.repeats import PLACES, Place, Repeats
 from ftc.spec.counting.tally import HIGHEST, Tally
-from ftc.spec.counting.worker import Counted, Job, Part, count_part, receive, send
+from ftc.spec.counting.worker import Counted, Job, Part, count_part
 from ftc.spec.reports import Reports
 
-PART = 16 << 20  # bytes a process counts at once
-MOST_PROCESSES = 8
 COMPARED = 1_000_000  # rows; examples of repeated ones are looked for among the first so many
 _PEEK = 1 << 16
-_PIPE = 1 << 20  # bytes; an answer then takes a few steps and not hundreds, each of which waits for the parent's turn
 _AHEAD = 2  # parts that a child has been given, so that it need not wait
 
 
-class Died(Exception):
-    """A child process ended before its work was done."""
-
-
 def parts_of(path: Path, size: int) -> Iterator[Part]:
-    """The file in parts of about `PART` bytes, each of whole lines."""
+    """The file in parts of about `crew.PART` bytes, each of whole lines."""
     with path.open("rb") as stream:
         start = 0
         while start < size:
-            end = min(start + PART, size)
+            end = min(start + crews.PART, size)
             if end < size:
                 end = _line_end(stream, end, size)
             yield Part(start=start, end=end)
@@ -72,75 +63,6 @@ def sample_limit(files: Sequence[Path], rows: int) -> int:
     return min(HIGHEST, int(HIGHEST * 1.5 * rows / max(1.0, lines)))
 
 
-class _Child:
-    """A worker and the pipe to it; used by one thread at a time."""
-
-    def __init__(self) -> None:
-        # Without `site`: 20 ms. One thread for numpy's linear algebra, which is not used: 50 ms.
-        paths = [str(Path(ftc.__file__).parents[1]), *(each for each in sys.path if each)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-S", "-m", "ftc.spec.counting.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OPENBLAS_NUM_THREADS": "1"},
-        )
-        self._write = cast(BinaryIO, self._process.stdin)
-        self._read = cast(BinaryIO, self._process.stdout)
-        _widen(self._read)
-
-    def give(self, order: Job | Part) -> None:
-        """Something to do. Raises Died."""
-        try:
-            send(self._write, order)
-        except OSError:
-            raise self._died() from None
-
-    def take(self) -> Counted:
-        """The answer to the earliest part that it was given. Raises Died."""
-        answer = receive(self._read)
-        if not answer:
-            raise self._died()
-        return msgspec.msgpack.decode(answer, type=Counted, dec_hook=lambda _, value: Counter(value))
-
-    def _died(self) -> Died:
-        self._process.kill()  # else its errors would not end
-        errors = cast(BinaryIO, self._process.stderr).read().decode(errors="replace").strip()
-        return Died(errors.splitlines()[-1] if errors else "a worker was killed")
-
-    def close(self) -> None:
-        """Let it end, or end it."""
-        self._process.terminate()
-        for stream in (self._write, self._read, cast(BinaryIO, self._process.stderr)):
-            try:
-                stream.close()
-            except OSError:
-                continue
-        self._process.wait()
-
-
-def _widen(stream: BinaryIO) -> None:
-    try:
-        import fcntl
-
-        fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, _PIPE)
-    except (ImportError, AttributeError, OSError):
-        pass  # not Linux, or more than this user may: slower, and no more than that
-
-
-class Crew:
-    """The children, for all files of a profile; started at once, and not at all where there is but one core."""
-
-    def __init__(self, bytes_: int) -> None:
-        most = min(os.cpu_count() or 1, MOST_PROCESSES, -(-bytes_ // PART))
-        self.children = [_Child() for _ in range(most - 1)]
-
-    def close(self) -> None:
-        """End them."""
-        for child in self.children:
-            child.close()
-
-
 @dataclass(slots=True)
 class Totals:
     """What the parts of all files of a source are added to. `first`: file, lines before, hashes and lines of a part."""
@@ -155,21 +77,23 @@ class Totals:
 
 def count_file(path: Path, job: Job, totals: Totals, crew: Crew) -> None:
     """Count the file into what is given. Raises Died, OSError."""
+    encode = msgspec.msgpack.encode
+    decode = msgspec.msgpack.Decoder(Counted, dec_hook=lambda _, value: Counter(value)).decode
     parts = list(parts_of(path, path.stat().st_size))
     ahead = deque(enumerate(parts))
     answers: dict[int, Counted] = {}
     failed: list[Exception] = []
 
-    def serve(child: _Child) -> None:
+    def serve(child: Child) -> None:
         given: deque[int] = deque()
         try:
-            child.give(job)
+            child.give(encode(job))
             while ahead or given:
                 while len(given) < _AHEAD and (next_ := _next(ahead)):
                     given.append(next_[0])
-                    child.give(next_[1])
+                    child.give(encode(next_[1]))
                 if given:
-                    answers[given[0]] = child.take()
+                    answers[given[0]] = decode(child.take())
                     given.popleft()
         except (Died, OSError) as error:
             failed.append(error)

@@ -18,10 +18,10 @@ Raw = Any  # msgspec.Raw, or bytes where a text was put together: both are buffe
 _text = msgspec.json.Decoder(str).decode
 
 # How a text may begin that is nothing but space: with a blank, an escape, or one of the spaces of Unicode.
-_FIRST, _SECOND = numpy.zeros(256, bool), numpy.zeros(256, bool)
-_FIRST[[0x20, 0x5C, 0xC2, 0xE1, 0xE2, 0xE3]] = True
+_FIRST, _SECOND, _ESCAPED = (numpy.zeros(256, bool) for _ in range(3))
+_FIRST[[0x20, 0xC2, 0xE1, 0xE2, 0xE3]] = True
 _SECOND[[0x20, 0x22, 0x5C, 0xC2, 0xE1, 0xE2, 0xE3, 0x80, 0x81, 0x85, 0x9A, 0xA0]] = True
-_SECOND[[ord(letter) for letter in "fnrtu"]] = True
+_ESCAPED[[ord(letter) for letter in "fnrtu"]] = True
 
 
 def text_of(raw: Raw) -> str:
@@ -39,7 +39,8 @@ def unusable(raws: Sequence[Raw], lengths: Any) -> Any:
     together = numpy.frombuffer(b"".join((*raws, b"   ")), numpy.uint8)
     starts = numpy.cumsum(lengths) - lengths
     odd = (lengths < 3) | (together[starts] != 34)
-    suspects = _FIRST[together[starts + 1]] & _SECOND[together[starts + 2]]
+    first, second = together[starts + 1], together[starts + 2]
+    suspects = (_FIRST[first] & _SECOND[second]) | ((first == 0x5C) & _ESCAPED[second])
     if suspects.any():
         for place in numpy.flatnonzero(suspects & ~odd).tolist():
             odd[place] = text_of(raws[place]).isspace()

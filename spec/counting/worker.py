@@ -7,12 +7,11 @@ us again.
 
 from __future__ import annotations
 
-import struct
 import sys
-from typing import BinaryIO
 
 import msgspec
 
+from ftc.spec.counting.crew import receive, send
 from ftc.spec.counting.jsonl_blocks import BlockCounter, Shape
 from ftc.spec.counting.tally import Tally
 from ftc.spec.data.streams import LONGEST_LINE, TooLong
@@ -51,20 +50,6 @@ class Counted(msgspec.Struct):
     asked: bytes
     groups: bytes
     places: bytes  # of 32-bit line numbers, one for each content hash
-
-
-def send(stream: BinaryIO, value: object) -> None:
-    """Write one message."""
-    data = msgspec.msgpack.encode(value)
-    stream.write(struct.pack("<Q", len(data)))
-    stream.write(data)
-    stream.flush()
-
-
-def receive(stream: BinaryIO) -> bytes:
-    """Read one message; empty at the end."""
-    head = stream.read(8)
-    return stream.read(struct.unpack("<Q", head)[0]) if len(head) == 8 else b""
 
 
 def count_part(job: Job, part: Part) -> Counted:
@@ -113,7 +98,7 @@ def main() -> None:
         if isinstance(order, Job):
             job = order
         elif job is not None:
-            send(sink, count_part(job, order))
+            send(sink, msgspec.msgpack.encode(count_part(job, order)))
 
 
 if __name__ == "__main__":
