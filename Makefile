@@ -5,7 +5,7 @@ PIP_ARGS ?=
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-all lint format setup clean
+.PHONY: demo test test-all soak lint format setup clean
 
 setup: $(READY)
 
@@ -19,10 +19,13 @@ demo: $(READY)
 	cd examples/support-routing && $(abspath $(BIN))/ftc compile && $(abspath $(BIN))/ftc run
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not soak"
 
 test-all: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not soak"
+
+soak: $(READY)
+	$(BIN)/python -m pytest -m soak -s
 
 lint: $(READY)
 	$(BIN)/ruff check .

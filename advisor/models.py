@@ -40,7 +40,7 @@ def find_model(base: str, folder: Path, described: Model | None = None) -> tuple
     if base == TINY:
         return _tiny(described)
     local = folder / base
-    if base.startswith((".", "/", "~")) or local.is_dir():
+    if base.startswith((".", "/", "~")) or _is_folder(local):
         return _from_folder(base, Path(base).expanduser() if base.startswith("~") else local, described)
     known = _by_id().get(base.lower())
     if known is not None:
@@ -195,13 +195,21 @@ def _from_folder(base: str, path: Path, described: Model | None) -> tuple[Archit
     return (None if found is None else _described_over(found, described)), said
 
 
+def _is_folder(path: Path) -> bool:
+    """False as well where the name cannot be one: too long, or with a null byte in it."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _hub_cache(base: str) -> Path | None:
     """The newest snapshot of a hub model that transformers has already downloaded, if it has a config."""
     home = os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME", "~/.cache/huggingface"), "hub")
     snapshots = Path(home).expanduser() / f"models--{base.replace('/', '--')}" / "snapshots"
     try:
         found = [each for each in snapshots.iterdir() if (each / "config.json").is_file()]
-    except OSError:
+    except (OSError, ValueError):
         return None
     return max(found, key=lambda each: each.stat().st_mtime, default=None)
 

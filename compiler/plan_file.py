@@ -33,7 +33,8 @@ def load_plan(path: Path) -> tuple[Plan | None, list[Diagnostic]]:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ValueError(f"larger than {MAX_BYTES >> 20} MiB")
-        value = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes(), parse_constant=_no_number)
+        json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (OSError, ValueError, RecursionError) as error:
         line, column = getattr(error, "lineno", 0), getattr(error, "colno", 0)
         message = f"not a plan: {error}"
@@ -84,6 +85,10 @@ def _loose_ends(plan: Plan, file: str) -> Iterator[Diagnostic]:
         if stage.kind == "prepare" and not re.fullmatch(r"[a-z][a-z0-9-]{0,31}", str(rows)):
             message = f"stage {stage.id}: not a name: {rows!r}"
             yield Diagnostic(code="R003", message=message, key=f"stages.{index}", file=file)
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _schema_problems(value: object, file: str) -> list[Diagnostic]:

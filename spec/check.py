@@ -301,7 +301,7 @@ def _success_can_be_measured(value: Mapping[str, Json], _: Context) -> Iterator[
     success = goal.get("success", {})
     metric, least = success.get("metric"), success.get("at_least")
     key = "goal.success.at_least"
-    if metric in SHARES and least is not None and not 0 <= least <= 1:
+    if metric in SHARES and isinstance(least, int | float) and not 0 <= least <= 1:
         fix = f"at_least: {least / 100:g}" if 1 < least <= 100 else "at_least: 0.8"
         message = f"{key}: {metric} is a share from 0 to 1, and this is {least:g}"
         yield Diagnostic(code="S115", message=message, fix=fix, key=key)

@@ -91,9 +91,10 @@ def _loaded(reading: Reading, file: str, source: str, folder: Path, digest: str)
     positions = Positions.of(file, source, reading.places)
     value = _flat_overrides(reading, positions)
     refused = {each.key for each in reading.diagnostics}
-    complaints = [each for each in complain(value) if each.key not in refused]
-    for each in complaints:
+    wrong_values = complain(value)
+    for each in wrong_values:
         _take_out(value, each.key)
+    complaints = [each for each in wrong_values if each.key not in refused]  # a place is complained of once
     found = [*reading.diagnostics, *complaints, *check(value, Context(folder=folder, positions=positions))]
     wrong = bool(errors(found))
     return Loaded(
