@@ -244,3 +244,16 @@ def test_the_parent_imports_no_torch() -> None:
     """`ftc estimate` stays light."""
     code = "import sys, ftc.runtime.trace.client; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_whole_gradients_stay_while_a_sharded_model_accumulates() -> None:
+    """accelerate's no_sync: nothing is reduced before the last micro-batch."""
+    one = traced(adapter="full", sharding="fsdp", devices=4)
+    several = traced(adapter="full", sharding="fsdp", devices=4, grad_accum=2)
+    apart = component(several, "optimizer", "gradients") - component(one, "optimizer", "gradients")
+    assert apart >= 2 * PARAMETERS
+
+
+def test_a_sharded_four_bit_base_is_not_widened() -> None:
+    asked = {"adapter": "qlora", "sharding": "fsdp", "devices": 4}
+    assert traced(**asked, kbit_upcast=True)["allocated_gib"] == traced(**asked, kbit_upcast=False)["allocated_gib"]

@@ -75,6 +75,11 @@ def spread(
     if shards_parameters(request):
         setup = [_shared(s, request) for s in setup]
         passes = _gathered(spreader, passes)
+    if request.sharding == "fsdp" and request.grad_accum > 1:
+        # accelerate's no_sync: whole gradients, in the compute dtype, until the last micro-batch is through
+        used = BYTES[request.compute]
+        whole = [Block(p.count * min(used, int(p.dtype.itemsize)), "gradients", p.layer) for p in parameters]
+        setup = [*setup, Stretch("setup", -1, [(1, block) for block in whole])]
     return setup, [spreader.scatter(s) for s in passes]
 
 
