@@ -216,7 +216,8 @@ def chain_for(*kinds: StageKind, adapter: str = "lora", **head: Any) -> Plan:
         before = kind
     rest = [each for each in stages("sft-lora", {}) if each.id in ("prepare", "baseline", "report")]
     decided = {**verdict("sft-lora"), "method": "+".join(kinds)}
-    return plan_for(stages=(*rest[:2], *middle, rest[2]), verdict=decided, **head)
+    report = replace(rest[2], needs=("baseline",))
+    return plan_for(stages=(*rest[:2], *middle, report), verdict=decided, **head)
 
 
 def stages(method: str, changes: Mapping[str, Any]) -> tuple[Stage, ...]:

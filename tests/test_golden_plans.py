@@ -29,4 +29,4 @@ def test_plan_is_as_it_was(spec: Path, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_there_are_golden_plans() -> None:
-    assert len(SPECS) == 3
+    assert len(SPECS) == 9

@@ -76,8 +76,8 @@ def packing(sheet: Sheet) -> Setting:
     """Several rows in one sequence.
 
     What it checks
-        SFT and continued pre-training only, on cards with attention of variable length (CUDA from 8.0), where
-        the mean row fills at most half of the length and at least 100 steps are left.
+        Raw text always: documents are joined and cut. SFT on cards with attention of variable length (CUDA from
+        8.0), where the mean row fills at most half of the length and at least 100 steps are left.
     Why it matters
         Short rows in long batches are mostly padding: packing made training 2.4 times as fast in a published
         ablation. Without masks rows would read each other; preference methods need rows in pairs.
@@ -85,6 +85,7 @@ def packing(sheet: Sheet) -> Setting:
         The trainer packs without masks.
     Evidence
         - pytorch/torchtune README: 2,091 to 7,075 tokens a second with packing
+        - Brown et al. 2020, arXiv 2005.14165: documents fill whole sequences, without masks between them
         - TRL documentation: packing breaks rows when wrapped
         - axolotl documentation: sample_packing false for all preference methods
     Example
@@ -94,11 +95,13 @@ def packing(sheet: Sheet) -> Setting:
     length = sheet.number("max_length", 1024)
     batch = sheet.number("effective_batch", 16)
     packed_rows = sheet.rows * sheet.number("epochs", 1) * min(1.0, sheet.mean_tokens / length)
-    if sheet.objective not in ("sft", "cpt"):
+    if sheet.objective == "cpt":
+        return Setting(value=True, origin="", because="documents are joined, and cut into full sequences")
+    if sheet.objective != "sft":
         why = "never for preference methods and rewards"
     elif not varlen(sheet.device):
         why = f"no attention that keeps packed rows apart on {sheet.device.name}"
-    elif sheet.objective == "sft" and sheet.mean_tokens > length / 2:
+    elif sheet.mean_tokens > length / 2:
         why = "rows fill more than half of the length already"
     elif packed_rows / batch < 100:
         why = "fewer than 100 steps would be left"
@@ -201,7 +204,7 @@ def attention(sheet: Sheet) -> Setting:
     """Which attention kernel.
 
     What it checks
-        Flash attention where rows are packed, PyTorch's own otherwise.
+        Flash attention where demonstrations are packed, PyTorch's own otherwise.
     Why it matters
         Packed rows are kept apart only by kernels of variable length; the other needs no further package.
     When it is wrong
@@ -212,7 +215,7 @@ def attention(sheet: Sheet) -> Setting:
     Example
         sdpa.
     """
-    if sheet.values.get("packing"):
+    if sheet.values.get("packing") and sheet.objective != "cpt":
         return Setting(value="flash_attention_2", origin="", because="keeps packed rows apart")
     return Setting(value="sdpa", origin="", because="needs no further package")
 
