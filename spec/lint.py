@@ -83,6 +83,13 @@ def _finding(
     )
 
 
+def _both(later: tuple[str, int], first: tuple[str, int]) -> str:
+    """Two places, the file named only where they are in two."""
+    if later[0] == first[0]:
+        return f"line {later[1]} as line {first[1]}"
+    return f"{later[0]}:{later[1]} as {first[0]}:{first[1]}"
+
+
 def _sampled(facts: Facts) -> str:
     """How many rows were looked at, where not all were."""
     return f" in a sample of {facts.found.sampled_rows} rows" if facts.found.sampled_rows else ""
@@ -94,7 +101,7 @@ def exact_duplicates(facts: Facts) -> Iterator[Diagnostic]:
     if count:
         places = [later for later, _ in facts.tally.repeats.same]
         first = facts.tally.repeats.same[0] if places else None
-        where = f", for example {first[0][0]}:{first[0][1]} as {first[1][0]}:{first[1][1]}" if first else ""
+        where = f", for example {_both(*first)}" if first else ""
         yield _finding(facts, "D301", f"{count} row{_s(count)} repeat an earlier one{where}", count, places=places)
 
 
@@ -103,7 +110,7 @@ def near_duplicate_rows(facts: Facts) -> Iterator[Diagnostic]:
     if facts.near:
         count = len(facts.near)
         one, other = facts.near[0]
-        where = f"{one.name}:{one.line} is like {other.name}:{other.line}"
+        where = f"for example {_both((one.name, one.line), (other.name, other.line))}"
         yield _finding(
             facts, "D302", f"{count} row{_s(count)}{_sampled(facts)}; {where}", count, [row for row, _ in facts.near]
         )
@@ -113,8 +120,7 @@ def conflicting_labels(facts: Facts) -> Iterator[Diagnostic]:
     """One text under two labels."""
     places = facts.tally.repeats.conflicting
     if facts.found.classes and places:
-        (name, line), (first_name, first_line) = places[0]
-        where = f"{name}:{line} and {first_name}:{first_line} ask the same and have different labels"
+        where = f"{_both(*places[0])}: one question, two labels"
         yield _finding(facts, "D303", where, len(places), places=[later for later, _ in places])
 
 

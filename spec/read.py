@@ -164,7 +164,7 @@ def _say(reading: Reading, found: Recognition) -> bool:
         why = f"these are {found.format} rows ({found.evidence}), not demonstrations"
         reading.add("D114", why, Severity.ERROR, f"{belongs}: {{path: {reading.source.path}}}")
         return False
-    why = f"{reading.source.path}: {found.format} ({found.evidence})"
+    why = f"{found.format} ({found.evidence})"
     if found.others:
         reading.add("D111", f"{why}; another reading is possible", Severity.WARNING, "\n".join(found.others))
     else:
