@@ -45,7 +45,7 @@ def score_bars(scores: Sequence[Mapping[str, Any]], target: Mapping[str, Any] | 
     """Shares before and after as bars from 0 to 100, with their intervals and the goal."""
     bars = []
     for score in scores:
-        if score["metric"] in ("held_out_loss", "perplexity"):
+        if score["metric"] in ("held_out_loss", "perplexity") or not _is_share(score):
             continue
         goal = target["at_least"] if target and target["metric"] == score["metric"] else None
         sides = {
@@ -57,6 +57,39 @@ def score_bars(scores: Sequence[Mapping[str, Any]], target: Mapping[str, Any] | 
         }
         bars.append({"metric": score["metric"], "sides": sides, "goal": None if goal is None else round(100 * goal, 2)})
     return bars
+
+
+def reward_curve(rewards: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The mean reward over the steps, from its lowest to its highest; None where there are fewer than two points."""
+    points = _thin([(int(each["step"]), float(each["reward"])) for each in rewards])
+    if len(points) < 2:
+        return None
+    steps = max(step for step, _ in points)
+    low, high = min(reward for _, reward in points), max(reward for _, reward in points)
+    span = (high - low) or 1.0
+
+    def place(step: float, reward: float) -> tuple[float, float]:
+        x = LEFT + (WIDTH - LEFT - RIGHT) * step / steps
+        return round(x, 1), round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - (reward - low) / span), 1)
+
+    ticks = [low + span * part / 4 for part in range(5)]
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": LEFT,
+        "right": WIDTH - RIGHT,
+        "bottom": HEIGHT - BOTTOM,
+        "path": " ".join("{},{}".format(*place(*point)) for point in points),
+        "rows": [{"y": place(0, tick)[1], "text": f"{tick:.3g}"} for tick in ticks],
+        "columns": [
+            {"x": place(steps * part / 4, low)[0], "text": f"{round(steps * part / 4):,}"} for part in range(5)
+        ],
+    }
+
+
+def _is_share(score: Mapping[str, Any]) -> bool:
+    """A reward has the unit of its function, which may be no share."""
+    return all(0 <= score[side]["value"] <= 1 for side in ("before", "after") if score[side])
 
 
 def _axis(highest: float) -> tuple[float, list[float]]:

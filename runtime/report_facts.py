@@ -40,7 +40,8 @@ def facts(plan: Plan, run: RunFolder, events: Sequence[Event], *, samples: int) 
         "probes": _probes(_with_probes(plan, found, "baseline"), _with_probes(plan, found, "evaluate")),
         "prompt": dict(found.get(by_kind.get("prompt-search", ""), {})),
         "training": _training(plan, found, events),
-        "curve": _curve(events),
+        "curve": _curve(plan, events),
+        "rewards": _rewards(events),
         "stages": _stages(plan, events),
         "estimate": _estimate(plan, events),
         "samples": _samples(run, shown, samples),
@@ -135,12 +136,18 @@ def _training(plan: Plan, found: Mapping[str, Mapping[str, Any]], events: Sequen
     ]
 
 
-def _curve(events: Sequence[Event]) -> dict[str, list[dict[str, Any]]]:
-    """Loss over steps. What a resumed run did again counts once, in its last version."""
+def _curve(plan: Plan, events: Sequence[Event]) -> dict[str, list[dict[str, Any]]]:
+    """Loss over steps. What a resumed run did again counts once, in its last version.
+
+    A policy's loss is left out: it says nothing of how good the answers are, which their rewards do.
+    """
+    policies = {stage.id for stage in plan.stages if stage.kind in ("rloo", "grpo")}
     train: dict[tuple[str, int], dict[str, Any]] = {}
     held_out: dict[tuple[str, int], dict[str, Any]] = {}
     for event in events:
         where = (str(event["stage"]), int(event.get("step", 0)))
+        if event["stage"] in policies:
+            continue
         if event["kind"] == "step":
             train[where] = {
                 name: event.get(name) for name in ("stage", "step", "loss", "learning_rate", "tokens", "seconds")
@@ -148,6 +155,18 @@ def _curve(events: Sequence[Event]) -> dict[str, list[dict[str, Any]]]:
         elif event["kind"] == "held_out":
             held_out[where] = {name: event.get(name) for name in ("stage", "step", "loss")}
     return {"train": [train[key] for key in sorted(train)], "held_out": [held_out[key] for key in sorted(held_out)]}
+
+
+def _rewards(events: Sequence[Event]) -> list[dict[str, Any]]:
+    """The statistics of a policy's rewards over steps, in their last version."""
+    found = {
+        (str(event["stage"]), int(event["step"])): {
+            name: value for name, value in event.items() if name not in ("ts", "kind")
+        }
+        for event in events
+        if event["kind"] == "reward"
+    }
+    return [found[key] for key in sorted(found)]
 
 
 def _stages(plan: Plan, events: Sequence[Event]) -> list[dict[str, Any]]:

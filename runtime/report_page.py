@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
 
-from ftc.runtime.charts import loss_curve, score_bars
+from ftc.runtime.charts import loss_curve, reward_curve, score_bars
 
 TEMPLATE = "report.html.j2"
 
@@ -33,6 +33,7 @@ def page(facts: Mapping[str, Any]) -> str:
     return template.render(
         report=facts,
         curve=loss_curve(facts["curve"]),
+        rewards=reward_curve(facts["rewards"]),
         bars=score_bars(facts["scores"], facts["goal"].get("success")),
     )
 

@@ -1,4 +1,4 @@
-"""Reward models and policies a stage at a time, with each adapter; a policy that was stopped goes on as if undisturbed."""
+"""Reward models and policies a stage at a time, with each adapter; a stopped policy goes on as if it were not."""
 
 from __future__ import annotations
 

@@ -133,9 +133,9 @@ def result_line(result: Mapping[str, Any]) -> str:
         parts = [
             f"{count(result['rows_read'])} rows in = {count(result['rows_used'])} used + "
             f"{count(result['rows_read'] - result['rows_used'])} reported",
-            f"{result['rows_truncated']} truncated",
-            f"{result['loss_share']:.1%} of tokens carry loss",
         ]
+        if "loss_share" in result:  # prompts alone have nothing to learn from
+            parts += [f"{result['rows_truncated']} truncated", f"{result['loss_share']:.1%} of tokens carry loss"]
         return " · ".join(parts)
     if "train_loss" in result:
         return f"{result['steps']:,} steps, {count(result['trainable_parameters'])} parameters trained"
