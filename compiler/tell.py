@@ -152,7 +152,7 @@ def prompt_search(inputs: Inputs, rows: Stage) -> Stage:
 
 # --- what they share ----------------------------------------------------------------------------------------------
 
-ANSWER_ORIGIN = "profile: the longest completion and a quarter more, in steps of 8"
+ANSWER_ORIGIN = "profile: the longest completion and a quarter more, in steps of 8; at most half the context"
 
 
 def _scored(
@@ -236,7 +236,8 @@ def _answer_tokens(inputs: Inputs, rows: Stage) -> int:
         if group is not None:
             return int(group.value)
     longest = profile.completion.max if profile.completion else UNKNOWN
-    return min(LONGEST, math.ceil(longest * 1.25 / 8) * 8 + 8)
+    most = min(LONGEST, inputs.chosen.setup.architecture.context // 2) if inputs.chosen.setup else LONGEST
+    return min(most, math.ceil(longest * 1.25 / 8) * 8 + 8)
 
 
 def _batch_size(inputs: Inputs) -> int:

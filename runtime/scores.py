@@ -197,7 +197,7 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
         for each in value:
             yield from _leaves(each, f"{path}[]")
     else:
-        yield path, normal(str(value)) if isinstance(value, str) else json.dumps(value)
+        yield path, json.dumps(normal(value) if isinstance(value, str) else value)
 
 
 def _rouge_l(expected: str, answer: str) -> float:

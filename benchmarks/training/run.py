@@ -1,0 +1,223 @@
+"""`ftc run`'s training stage beside a bare TRL script: the same model, rows and effective batch, in turns.
+
+    OMP_NUM_THREADS=2 python benchmarks/training/run.py [--rows 2000] [--steps 150] [--repeat 3] [--write]
+
+Contenders, each a process of its own, one after the other, `--repeat` times round:
+  ftc        the stage as `ftc run` starts it, with the settings that the plan chose
+  trl        TRL's SFTTrainer with TRL's defaults; learning rate, schedule, steps and effective batch are the plan's
+  trl-fp32   the same without autocast to bf16, which is TRL's default and slow on CPUs without bf16 units
+  plain-ftc, plain-trl   both at identical settings (no packing, no grouping, no evaluation): the overhead
+
+Kept are tokens a second of the training loop, wall and processor time of the whole process, seconds until the held-out
+loss is as good as the worse of the two ends, and the peak of resident memory. `--write` keeps them in results.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ftc
+from ftc.compiler.plan import Plan
+from ftc.runtime import journal as journals
+from ftc.runtime.journal import Journal
+from ftc.runtime.run_folder import RunFolder
+
+BARE = Path(__file__).with_name("bare_trl.py")
+RESULTS = Path(__file__).with_name("results.json")
+SPEC = """version: 1
+name: training
+goal: {task: classification, description: Name the intent.}
+data:
+  demonstrations: {path: train.csv, columns: {text: text, label: category}}
+  evaluation: {path: test.csv}
+model: {base: MODEL}
+hardware: local
+method: sft-METHOD
+"""
+
+
+def main() -> None:
+    """Measure and print; write where asked."""
+    told = _arguments()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        _write_rows(told, folder)
+        plan = _plan(told, folder)
+        plain = _identical(plan)
+        found: dict[str, list[dict[str, float]]] = {}
+        contenders = {
+            "ftc": lambda run: _ftc(plan, run, folder),
+            "trl": lambda run: _trl(plan, run, folder, "defaults"),
+            "trl-fp32": lambda run: _trl(plan, run, folder, "fp32"),
+            "plain-ftc": lambda run: _ftc(plain, run, folder),
+            "plain-trl": lambda run: _trl(plain, run, folder, "identical"),
+        }
+        for number in range(told.repeat):
+            for name, measure in contenders.items():
+                one = measure(folder / f"{name}-{number}")
+                found.setdefault(name, []).append(one)
+                print(name, {key: value for key, value in one.items() if key != "curve"}, flush=True)
+        summary = _summary(found)
+        summary["settings"] = {
+            "model": told.model, "method": told.method, "rows": told.rows, "steps": told.steps, "repeat": told.repeat,
+            "threads": os.environ.get("OMP_NUM_THREADS", "all"), "machine": platform.processor() or platform.machine(),
+            "load_average": os.getloadavg(), "versions": dict(plan.versions),
+            "ftc": {key: value for key, value in plan.stage("sft").arguments.items() if value is not None},
+        }  # fmt: skip
+    print(json.dumps(summary, indent=1))
+    if told.write:
+        RESULTS.write_text(json.dumps(summary, indent=1) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, help="A CSV with text and category; made up unless given.")
+    parser.add_argument("--model", default="builtin:tiny")
+    parser.add_argument("--method", default="full", choices=("full", "lora"))
+    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--write", action="store_true")
+    return parser.parse_args()
+
+
+def _write_rows(told: argparse.Namespace, folder: Path) -> None:
+    """`train.csv` and `test.csv`."""
+    if told.data:
+        with told.data.open(newline="") as stream:
+            rows = [(each["text"], each["category"]) for each in csv.DictReader(stream)]
+    else:
+        from ftc.runtime.tiny.corpus import question
+
+        kinds = [("credit card", "lost"), ("transfer", "pending"), ("password", "forgotten"), ("order", "refund")]
+        rng = random.Random(0)
+        rows = [(question(rng, *kinds[number % 4]), f"desk_{number % 4}") for number in range(told.rows + 200)]
+    random.Random(1).shuffle(rows)
+    for name, some in (("test.csv", rows[:200]), ("train.csv", rows[200 : 200 + told.rows])):
+        with (folder / name).open("w", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["text", "category"])
+            writer.writerows(some)
+
+
+def _plan(told: argparse.Namespace, folder: Path) -> Plan:
+    """What ftc chose, with as many steps as are measured, evaluated ten times."""
+    (folder / "ftc.yaml").write_text(SPEC.replace("MODEL", told.model).replace("METHOD", told.method))
+    plan = ftc.compile(folder / "ftc.yaml")
+    every = max(1, told.steps // 10)
+    changes = {"steps": told.steps, "eval_steps": every, "save_steps": told.steps, "logging_steps": every}
+    changes |= {"early_stopping_patience": None, "warmup_steps": min(10, told.steps // 10)}
+    arguments = plan.stage("sft").arguments
+    steps_an_epoch = told.rows / (arguments["micro_batch"] * arguments["gradient_accumulation"])
+    return _with(plan, {**changes, "epochs": told.steps / steps_an_epoch})
+
+
+def _identical(plan: Plan) -> Plan:
+    """Settings that both sides can have alike; fp32, one checkpoint at the end."""
+    return _with(plan, {"packing": False, "group_by_length": False, "eval_steps": 0, "neftune_alpha": None})
+
+
+def _with(plan: Plan, changes: dict[str, Any]) -> Plan:
+    stages = [
+        replace(each, arguments={**each.arguments, **changes}) if each.id == "sft" else each
+        for each in plan.stages
+        if each.id in ("prepare", "sft")
+    ]
+    return replace(plan, stages=tuple(stages))
+
+
+def _ftc(plan: Plan, run: Path, data: Path) -> dict[str, Any]:
+    """Both stages as the supervisor would start them; the second one is measured."""
+    run.mkdir()
+    RunFolder(run).plan.write_bytes(plan.to_bytes())
+    Journal(run, "").write("run_started", data_folder=str(data))
+    _process(["-m", "ftc.runtime.stage", str(run), "prepare"])
+    cost = _process(["-m", "ftc.runtime.stage", str(run), "sft"])
+    events = [each for each in journals.read(run)[0] if each["stage"] == "sft"]
+    return {**cost, **_seen(events)}
+
+
+def _trl(plan: Plan, run: Path, data: Path, how: str) -> dict[str, Any]:
+    """The bare script, on the rows that ftc prepared."""
+    run.mkdir()
+    RunFolder(run).plan.write_bytes(plan.to_bytes())
+    Journal(run, "").write("run_started", data_folder=str(data))
+    _process(["-m", "ftc.runtime.stage", str(run), "prepare"])
+    cost = _process([str(BARE), str(run), how])
+    return {**cost, **_seen([json.loads(line) for line in (run / "bare.jsonl").read_text().splitlines()])}
+
+
+def _process(arguments: list[str]) -> dict[str, float]:
+    """Wall and processor seconds of a process, and its peak."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, *arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    errors = process.stderr.read() if process.stderr else b""
+    _, status, used = os.wait4(process.pid, 0)
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(errors.decode(errors="replace")[-2000:])
+    return {
+        "wall_s": time.monotonic() - began,
+        "cpu_s": used.ru_utime + used.ru_stime,
+        "peak_mib": used.ru_maxrss / 1024,
+    }
+
+
+def _seen(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of the loop: tokens a second between the first and the last log, and the held-out loss over time."""
+    steps = [each for each in events if each["kind"] == "step" and each.get("tokens")]
+    began = next(each["ts"] - each["seconds"] for each in steps)
+    first, last = steps[0], steps[-1]
+    curve = [(each["ts"] - began, each["loss"]) for each in events if each["kind"] == "held_out"]
+    return {
+        "loop_s": last["seconds"],
+        "steps_s": (last["step"] - first["step"]) / (last["seconds"] - first["seconds"]),
+        "tokens_s": (last["tokens"] - first["tokens"]) / (last["seconds"] - first["seconds"]),
+        "final_loss": curve[-1][1] if curve else last["loss"],
+        "curve": curve,
+    }
+
+
+def _summary(found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Medians, and ratios within each round, which share the machine's mood."""
+    out: dict[str, Any] = {
+        name: {
+            key: round(statistics.median(one[key] for one in some), 4)
+            for key in ("wall_s", "cpu_s", "peak_mib", "loop_s", "steps_s", "tokens_s", "final_loss")
+        }
+        for name, some in found.items()
+    }
+    for name in ("trl", "trl-fp32"):
+        faster = []
+        for ours, theirs in zip(found["ftc"], found[name], strict=True):
+            target = max(ours["final_loss"], theirs["final_loss"])
+            times = [next(when for when, loss in one["curve"] if loss <= target) for one in (ours, theirs)]
+            faster.append({"target_loss": target, "ftc_s": times[0], "trl_s": times[1], "times": times[1] / times[0]})
+        out[f"to_the_same_loss_as_{name}"] = {
+            "rounds": faster,
+            "times": statistics.median(each["times"] for each in faster),
+        }
+    pairs = list(zip(found["plain-ftc"], found["plain-trl"], strict=True))
+    out["to_the_same_loss"] = {"rounds": faster, "times": statistics.median(each["times"] for each in faster)}
+    out["overhead"] = {
+        key: statistics.median(ours[key] / theirs[key] - 1 for ours, theirs in pairs) for key in ("loop_s", "cpu_s")
+    }
+    return out
+
+
+if __name__ == "__main__":
+    main()
