@@ -67,7 +67,7 @@ def tokenizer_file(base: str, folder: Path) -> Path | None:
         home: Path | None = Path(str(files("ftc.spec").joinpath("tiny")))
     else:
         local = folder / base
-        home = local if local.is_dir() else _hub_cache(base)
+        home = local if _is_folder(local) else _hub_cache(base)
     file = home / "tokenizer.json" if home else None
     return file if file is not None and file.is_file() else None
 

@@ -6,7 +6,9 @@ hub.
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,8 @@ from ftc.spec.data import columnar, delimited, json_text, plain_text
 from ftc.spec.data.hub import fetch, is_hub_name
 from ftc.spec.data.records import Broken, Items
 from ftc.spec.data.streams import Encoding, TooLong, as_utf8, compression_of, encoding_of, open_bytes
+
+MOST_ENTRIES = 100_000  # of a folder: a corpus has fewer files, a home folder or a disk has more
 
 Container = Literal["delimited", "json", "jsonl", "parquet", "arrow", "text", "lines", "unknown", "empty"]
 
@@ -86,14 +90,17 @@ def _as_written(file: Path, folder: Path, path: str) -> str:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """Data files of a folder; text files only where there is no table among them."""
-    files = [
-        each
-        for each in sorted(folder.rglob("*"))
-        if each.is_file()
-        and not any(part.startswith((".", "_")) for part in each.relative_to(folder).parts)
-        and not each.name.lower().startswith(_READ_ME)
-    ]
+    """Data files of a folder; text files only where there is no table among them. Raises OSError for a whole disk."""
+    files: list[Path] = []
+    seen = 0
+    for top, folders, names in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith((".", "_")))
+        seen += len(folders) + len(names)
+        if seen > MOST_ENTRIES:
+            raise OSError(errno.E2BIG, f"more than {MOST_ENTRIES:,} files and folders in it", str(folder))
+        shown = (name for name in names if not name.startswith((".", "_")) and not name.lower().startswith(_READ_ME))
+        files += [path for name in shown if (path := Path(top, name)).is_file()]
+    files.sort()
     tables = [each for each in files if _suffix(each) in _DATA]
     return tables or [each for each in files if _suffix(each) in _TEXT]
 
