@@ -83,6 +83,8 @@ class Watched:
         self.watch = watch
         let_accelerate_shard(watch.context.arguments)
         super().__init__(callbacks=[watch], **arguments)  # type: ignore[call-arg]
+        if getattr(self.args, "packing", False):  # type: ignore[attr-defined]
+            order.lengths = [0] * len(self.train_dataset)  # type: ignore[attr-defined] # packed rows are fewer, and alike
         watch.trainer = self
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
