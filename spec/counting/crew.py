@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import ftc
-
 PART = 16 << 20  # bytes a process counts at once
 MOST_PROCESSES = 8
 _PIPE = 1 << 20  # bytes; an answer then takes a few steps and not hundreds, each of which waits for the parent's turn
@@ -38,7 +36,7 @@ class Child:
 
     def __init__(self) -> None:
         # Without `site`: 20 ms. One thread for numpy's linear algebra, which is not used: 50 ms.
-        paths = [str(Path(ftc.__file__).parents[1]), *(each for each in sys.path if each)]
+        paths = [str(Path(sys.modules["ftc"].__file__ or "").parents[1]), *(each for each in sys.path if each)]
         self._process = subprocess.Popen(
             [sys.executable, "-S", "-m", "ftc.spec.counting.worker"],
             stdin=subprocess.PIPE,
