@@ -76,6 +76,10 @@ def _loose_ends(plan: Plan, file: str) -> Iterator[Diagnostic]:
             prepared.add(str(rows))
         elif rows is not None and rows not in prepared:
             missing.append(f"rows: {rows}")
+        unexplained = sorted(stage.arguments.keys() ^ stage.origins.keys())
+        if unexplained:
+            message = f"stage {stage.id}: arguments and origins differ in {', '.join(unexplained)}"
+            yield Diagnostic(code="R003", message=message, key=f"stages.{index}.origins", file=file)
         if stage.id in known:
             missing.append(f"id: {stage.id} a second time")
         known.add(stage.id)

@@ -144,8 +144,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _others(around: Path, folder: Path) -> list[str]:
-    """Everything around the folder that is not in it."""
-    return sorted(str(each) for each in around.rglob("*") if folder not in each.parents)
+    """Everything around the folder that is neither in it nor in the folders that ftc is given for itself."""
+    own = (folder, *around.glob("*/own-*"), *around.glob("own-*"))
+    return sorted(str(each) for each in around.rglob("*") if not any(one in each.parents for one in own))
 
 
 def fought(

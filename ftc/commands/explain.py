@@ -76,7 +76,8 @@ def _origin(file: str, key: str) -> dict[str, Any]:
         if not isinstance(value, dict) or inner not in value:
             raise click.UsageError(f"{stage_id}.{first} has no {inner!r}")
         value = value[inner]
-    setting = plan.verdict["settings"].get(name, {})
+    settings = plan.verdict["settings"]  # those of a chain's further stages have the stage's name before them
+    setting = settings.get(f"{stage.kind}.{name}") or settings.get(name, {})
     return {
         "key": key,
         "value": value,
