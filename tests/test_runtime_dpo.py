@@ -53,7 +53,9 @@ def test_first_imitate_then_prefer(tmp_path: Path) -> None:
     assert outcome.report["export"]["same_answers"] == 8
 
 
-@pytest.mark.parametrize("adapter", ["lora", pytest.param("full", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "adapter", ["lora", *(pytest.param(each, marks=pytest.mark.slow) for each in ("qlora", "full"))]
+)
 def test_killed_and_the_weights_are_the_same(tmp_path: Path, adapter: str) -> None:
     """With an adapter the reference is the adapter switched off, without one it was computed before training."""
     weights: list[bytes] = []
@@ -79,6 +81,10 @@ def _training_alone(folder: Path, adapter: str) -> Path:
     stages = [each for each in plan.stages if each.kind in ("prepare", "dpo")]
     if adapter == "full":
         changes = {"adapter": "full", "lora": None, "precompute_reference": True, "learning_rate": 1e-4}
+        stages[1] = replace(stages[1], arguments={**stages[1].arguments, **changes})
+    if adapter == "qlora":
+        quantization = {"type": "nf4", "double_quant": True, "compute_dtype": "fp32"}
+        changes = {"adapter": "qlora", "quantization": quantization}
         stages[1] = replace(stages[1], arguments={**stages[1].arguments, **changes})
     file.write_bytes(replace(plan, stages=tuple(stages)).to_bytes())
     return file
