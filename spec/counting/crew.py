@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 PART = 16 << 20  # bytes a process counts at once
-MOST_PROCESSES = 8
+MOST_PROCESSES = 4  # each holds 75 MB
 _PIPE = 1 << 20  # bytes; an answer then takes a few steps and not hundreds, each of which waits for the parent's turn
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-HELD = 4_000_000  # hashes in memory, 32 MB
+HELD = 1_000_000  # hashes in memory, 8 MB
 _FEW = 200_000  # up to here a Python set is faster than loading numpy (80 ms)
 
 
