@@ -62,7 +62,7 @@ def test_a_file_runs_to_its_report(tmp_path: Path, name: str, monkeypatch: pytes
     spec: dict[str, Any] = {
         "version": 1, "name": name, "goal": {"task": task, "description": f"Work on {name} data."},
         "data": {"demonstrations": data, "evaluation": {"fraction": 0.1}}, "model": {"base": "builtin:tiny"},
-        "hardware": "local", "method": method, "overrides": {"epochs": 1},
+        "hardware": "local", "method": method, "overrides": {"epochs": 2},
     }  # fmt: skip
     (tmp_path / "ftc.yaml").write_text(yaml.safe_dump(spec))
     plan = tmp_path / "ftc.plan.json"

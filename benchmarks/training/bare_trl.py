@@ -35,14 +35,29 @@ class Clock(TrainerCallback):
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         """Start."""
         self.began = time.time()
+        self.seen.append({"kind": "began", "ts": self.began, "cpu": time.process_time()})
 
     def on_log(self, _: Any, state: Any, __: Any, logs: dict[str, Any], **___: Any) -> None:
         """A step, or a held-out loss."""
         now = time.time()
         if "eval_loss" in logs:
-            self.seen.append({"kind": "held_out", "ts": now, "step": state.global_step, "loss": logs["eval_loss"]})
+            self.seen.append(
+                {
+                    "kind": "held_out",
+                    "ts": now,
+                    "step": state.global_step,
+                    "loss": logs["eval_loss"],
+                    "cpu": time.process_time(),
+                }
+            )
         elif "loss" in logs:
-            step = {"kind": "step", "ts": now, "step": state.global_step, "loss": float(logs["loss"])}
+            step = {
+                "kind": "step",
+                "ts": now,
+                "step": state.global_step,
+                "loss": float(logs["loss"]),
+                "cpu": time.process_time(),
+            }
             self.seen.append({**step, "tokens": logs.get("num_tokens"), "seconds": now - self.began})
 
 

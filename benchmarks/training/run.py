@@ -1,6 +1,6 @@
 """`ftc run`'s training stage beside a bare TRL script: the same model, rows and effective batch, in turns.
 
-    OMP_NUM_THREADS=2 python benchmarks/training/run.py [--rows 2000] [--steps 150] [--repeat 3] [--write]
+    OMP_NUM_THREADS=1 python benchmarks/training/run.py [--rows 2000] [--steps 150] [--repeat 3] [--write]
 
 Contenders, each a process of its own, one after the other, `--repeat` times round:
   ftc        the stage as `ftc run` starts it, with the settings that the plan chose
@@ -8,8 +8,9 @@ Contenders, each a process of its own, one after the other, `--repeat` times rou
   trl-fp32   the same without autocast to bf16, which is TRL's default and slow on CPUs without bf16 units
   plain-ftc, plain-trl   both at identical settings (no packing, no grouping, no evaluation): the overhead
 
-Kept are tokens a second of the training loop, wall and processor time of the whole process, seconds until the held-out
-loss is as good as the worse of the two ends, and the peak of resident memory. `--write` keeps them in results.json.
+Kept are tokens a second of the training loop, wall and processor time a step and of the whole process, seconds until
+the held-out loss is as good as the worse of the two ends, and the peak of resident memory. Beside other work only the
+processor time means anything, with OMP_NUM_THREADS=1. `--write` keeps the medians in results.json.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ from ftc.runtime import journal as journals
 from ftc.runtime.journal import Journal
 from ftc.runtime.run_folder import RunFolder
 
+CLOCK = Path(__file__).with_name("stage_clock.py")
 BARE = Path(__file__).with_name("bare_trl.py")
+CLOCKS = ("wall_s", "cpu_s")
 RESULTS = Path(__file__).with_name("results.json")
 SPEC = """version: 1
 name: training
@@ -145,7 +148,7 @@ def _ftc(plan: Plan, run: Path, data: Path) -> dict[str, Any]:
     RunFolder(run).plan.write_bytes(plan.to_bytes())
     Journal(run, "").write("run_started", data_folder=str(data))
     _process(["-m", "ftc.runtime.stage", str(run), "prepare"])
-    cost = _process(["-m", "ftc.runtime.stage", str(run), "sft"])
+    cost = _process([str(CLOCK), str(run), "sft"])
     events = [each for each in journals.read(run)[0] if each["stage"] == "sft"]
     return {**cost, **_seen(events)}
 
@@ -178,16 +181,22 @@ def _process(arguments: list[str]) -> dict[str, float]:
 
 
 def _seen(events: list[dict[str, Any]]) -> dict[str, Any]:
-    """Of the loop: tokens a second between the first and the last log, and the held-out loss over time."""
+    """Between the first and the last log, evaluations included: steps and tokens a second, processor time a step; and
+    the held-out loss over both clocks, from the first log on."""
     steps = [each for each in events if each["kind"] == "step" and each.get("tokens")]
-    began = next(each["ts"] - each["seconds"] for each in steps)
     first, last = steps[0], steps[-1]
-    curve = [(each["ts"] - began, each["loss"]) for each in events if each["kind"] == "held_out"]
+    wall, cpu = last["ts"] - first["ts"], last["cpu"] - first["cpu"]
+    curve = [
+        {"wall_s": each["ts"] - first["ts"], "cpu_s": each["cpu"] - first["cpu"], "loss": each["loss"]}
+        for each in events
+        if each["kind"] == "held_out"
+    ]
     return {
-        "loop_s": last["seconds"],
-        "steps_s": (last["step"] - first["step"]) / (last["seconds"] - first["seconds"]),
-        "tokens_s": (last["tokens"] - first["tokens"]) / (last["seconds"] - first["seconds"]),
-        "final_loss": curve[-1][1] if curve else last["loss"],
+        "tokens_per_wall_s": (last["tokens"] - first["tokens"]) / wall,
+        "tokens_per_cpu_s": (last["tokens"] - first["tokens"]) / cpu,
+        "cpu_s_per_step": cpu / (last["step"] - first["step"]),
+        "wall_s_per_step": wall / (last["step"] - first["step"]),
+        "final_loss": curve[-1]["loss"] if curve else last["loss"],
         "curve": curve,
     }
 
@@ -195,28 +204,31 @@ def _seen(events: list[dict[str, Any]]) -> dict[str, Any]:
 def _summary(found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Medians, and ratios within each round, which share the machine's mood."""
     out: dict[str, Any] = {
-        name: {
-            key: round(statistics.median(one[key] for one in some), 4)
-            for key in ("wall_s", "cpu_s", "peak_mib", "loop_s", "steps_s", "tokens_s", "final_loss")
-        }
+        name: {key: round(statistics.median(one[key] for one in some), 4) for key in some[0] if key != "curve"}
         for name, some in found.items()
     }
     for name in ("trl", "trl-fp32"):
-        faster = []
-        for ours, theirs in zip(found["ftc"], found[name], strict=True):
-            target = max(ours["final_loss"], theirs["final_loss"])
-            times = [next(when for when, loss in one["curve"] if loss <= target) for one in (ours, theirs)]
-            faster.append({"target_loss": target, "ftc_s": times[0], "trl_s": times[1], "times": times[1] / times[0]})
+        rounds = [_to_the_same_loss(*each) for each in zip(found["ftc"], found[name], strict=True)]
         out[f"to_the_same_loss_as_{name}"] = {
-            "rounds": faster,
-            "times": statistics.median(each["times"] for each in faster),
+            "rounds": rounds,
+            **{key: statistics.median(each[f"{key}_times"] for each in rounds) for key in CLOCKS},
         }
     pairs = list(zip(found["plain-ftc"], found["plain-trl"], strict=True))
-    out["to_the_same_loss"] = {"rounds": faster, "times": statistics.median(each["times"] for each in faster)}
     out["overhead"] = {
-        key: statistics.median(ours[key] / theirs[key] - 1 for ours, theirs in pairs) for key in ("loop_s", "cpu_s")
+        key: statistics.median(ours[key] / theirs[key] - 1 for ours, theirs in pairs)
+        for key in ("cpu_s_per_step", "wall_s_per_step", "cpu_s", "wall_s")
     }
     return out
+
+
+def _to_the_same_loss(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, float]:
+    """Seconds on both clocks until the worse of the two last losses is reached, and how many times as fast ftc is."""
+    target = max(ours["final_loss"], theirs["final_loss"])
+    found: dict[str, float] = {"loss": target}
+    for key in CLOCKS:
+        mine, other = (next(each[key] for each in one["curve"] if each["loss"] <= target) for one in (ours, theirs))
+        found |= {f"ftc_{key}": mine, f"trl_{key}": other, f"{key}_times": other / mine}
+    return found
 
 
 if __name__ == "__main__":
