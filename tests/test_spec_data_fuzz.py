@@ -19,6 +19,7 @@ from ftc.spec.counting.batches import count
 from ftc.spec.counting.distinct import Bags, Hashes
 from ftc.spec.counting.jsonl_blocks import shape_of, suits
 from ftc.spec.counting.parallel import Totals, bring_lengths
+from ftc.spec.counting.raw_lines import LineFinder
 from ftc.spec.counting.tally import HIGHEST, Tally
 from ftc.spec.counting.worker import Job, Part, count_part
 from ftc.spec.counting.written import written_lengths
@@ -240,3 +241,28 @@ def _slowly(path: Path, format_: str, columns: dict[str, str]) -> tuple[Any, Tal
         count(tally, hashes, rows, written_lengths, 18)
     tally.trim()
     return reports, tally, hashes
+
+
+pieces = st.sampled_from(
+    [b"a", b"b" * 20, b"\\n", b"\\u00e9", b"\\/", "é".encode(), "€".encode(), "😀".encode(), b"\x80", b"\xc3",
+     b"\xc0\xaf", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf0\x80\x80\x80", b"\xf4\x90\x80\x80", b"\xf5", b"\xff",
+     b"\xe2\x82", b"\xf0\x9f\x98"]
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(parts=st.lists(st.lists(pieces | st.binary(max_size=3), max_size=6).map(b"".join), min_size=1, max_size=5))
+def test_blocks_are_text_where_python_says_so(parts: list[bytes]) -> None:
+    """Lines, UTF-8 and other spellings of a block, against the slow and plain way to tell."""
+    lines = [b'{"a":"' + each.replace(b"\n", b"").replace(b"\r", b"") + b'"}' for each in parts]
+    block = b"\n".join(lines) + b"\n"
+    try:
+        text = block.decode()
+        plain = not any(letter < " " and letter != "\n" for letter in text)
+    except UnicodeDecodeError:
+        plain = False
+    found = LineFinder().lines(memoryview(block))
+    assert (found is not None) == plain
+    if found:
+        assert found.count == len(lines)
+        assert found.respelled == tuple(n for n, line in enumerate(lines) if b"\\u" in line or b"\\/" in line)
