@@ -14,7 +14,7 @@ from tests.runtime_rewards import SCORE, plan_in, write_prompts
 pytestmark = pytest.mark.train
 pytest.importorskip("trl")
 SUCCESS = {"metric": "mean_reward", "at_least": 0.8}
-QUICK = {"effective_batch": 8, "steps": 20, "save_steps": 10}
+QUICK = {"effective_batch": 8, "steps": 14, "save_steps": 7}
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from tests.runtime_rewards import plan_in, write_demonstrations, write_pairs, wr
 pytestmark = pytest.mark.train
 pytest.importorskip("trl")
 SUCCESS = {"metric": "win_rate", "at_least": 0.55}
-QUICK = {"rloo.effective_batch": 8, "rloo.steps": 20, "rloo.save_steps": 20}
+QUICK = {"rloo.effective_batch": 8, "rloo.steps": 14, "rloo.save_steps": 14}
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ PART_OF_SFT = {
     "grpo": (0.1, 0.05), "rloo": (0.1, 0.05),
 }  # fmt: skip
 # Tiny models under preference and reward training: the part above would leave them where they are.
-TINY_PART = {"dpo": (0.2, 0.2), "kto": (0.2, 0.2), "reward": (0.5, 0.5), "grpo": (0.2, 0.2), "rloo": (0.2, 0.2)}
+TINY_PART = {"dpo": (0.2, 0.2), "kto": (0.2, 0.2), "reward": (0.5, 0.5), "grpo": (0.4, 0.4), "rloo": (0.4, 0.4)}
 TINY = 1e8
 
 

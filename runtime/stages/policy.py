@@ -151,7 +151,13 @@ def run(context: Context) -> dict[str, Any]:
         make_ready(trainer, told)
         result = carry_out(context, trainer, tokenizer)
     watch.rewarding.keep()
-    return {**result, "rewards": dict(watch.rewarding.last), "prompts_a_step": order.prompts, "group": told.group}
+    return {
+        **result,
+        "tokens": int(trainer.state.num_input_tokens_seen),  # prompts and answers
+        "rewards": dict(watch.rewarding.last),
+        "prompts_a_step": order.prompts,
+        "group": told.group,
+    }
 
 
 def _function(rows: Rows, rewards: Rewards) -> Callable[..., list[float]]:
