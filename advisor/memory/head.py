@@ -51,11 +51,14 @@ def _logits(tape: Tape, flow: Flow, x: Block, graph: bool, scored: int) -> tuple
     if not (graph and flow.full):
         tape.drop(operand)
     wide = tape.new(fp32) if width != 4 else tape.hold(logits)
+    if not graph:  # a score alone: the fp32 copy takes the logits' place
+        tape.drop(logits)
     softened = tape.new(fp32)
     tape.drop(wide)
-    kept_copy = tape.new(fp32) if flow.autocast and flow.keep_outputs else 0  # accelerate widens what a model returns
-    held = kept_copy or (logits if flow.keep_outputs else 0)
-    if not held or kept_copy:
+    keeps = graph and flow.keep_outputs
+    kept_copy = tape.new(fp32) if flow.autocast and keeps else 0  # accelerate widens what a model returns
+    held = kept_copy or (logits if keeps else 0)
+    if graph and (not held or kept_copy):
         tape.drop(logits)
     if not graph:
         tape.drop(softened, squashed, cast)

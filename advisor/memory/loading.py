@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from ftc.advisor.memory.allocator import Allocator
 from ftc.advisor.memory.flow import BYTES, shards_weights, widens
-from ftc.advisor.memory.static import scales, shards, standing, state_bytes, trained_width
+from ftc.advisor.memory.static import embedding_share, scales, shards, standing, state_bytes, trained_width
 from ftc.advisor.parameters import expert_sides, layout, targeted
 from ftc.advisor.values import Setup
 
@@ -38,8 +38,10 @@ def loaded(setup: Setup) -> Allocator:
         width = trained_width(setup) / over_weights
         requests.stay(*[elements * width for elements in own])
     if parts["optimizer"]:
-        width = state_bytes(setup) / 2 / over_states
-        requests.stay(*[each for elements in own for each in (elements * width, elements * width)])
+        widths = [state_bytes(setup) / 2 / over_states] * len(own)
+        if embedding_share(setup):
+            widths[0] = 4 / over_states  # the embedding comes first
+        requests.stay(*[elements * width for elements, width in zip(own, widths, strict=True) for _ in range(2)])
     requests.stay(parts["reference"] + parts["gradients"] + parts["master"])
     allocator = Allocator()
     allocator.replay(requests.events, requests.sizes)
@@ -114,7 +116,7 @@ def _load_quantised(requests: _Requests, setup: Setup) -> None:
             if len(passing) > _WORKERS:
                 requests.give_back(passing.popleft())
         if model.experts:
-            whole(parts.experts // model.layers)
+            requests.stay(parts.experts // model.layers * size)
     if parts.head and setup.objective != "reward":
         whole(parts.head)
     for chunk in passing:

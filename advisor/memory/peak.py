@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from ftc.advisor.memory.flow import Flow, flow_of, shards_weights
 from ftc.advisor.memory.loading import adapter_tensors, loaded, tensors
-from ftc.advisor.memory.static import shards, standing, state_bytes, trained_width
+from ftc.advisor.memory.static import keeps_master, shards, standing, state_bytes, trained_width
 from ftc.advisor.memory.step import Course, play
 from ftc.advisor.parameters import layout
 from ftc.advisor.values import Device, Setup
@@ -68,6 +68,11 @@ def course_of(setup: Setup, flow: Flow, capability: float | None) -> Course:
     if setup.optimizer_kernel == "foreach" and setup.optimizer == "adamw":  # the square roots of all second moments
         one = state_bytes(setup) / 2 / shards(setup)[2]
         passing = _packed([each * one for each in _trained_tensors(setup)])
+    elif keeps_master(setup):  # the 16-bit gradients, widened for the fp32 copies
+        passing = _packed([each * 4 / shards(setup)[2] for each in _trained_tensors(setup)])
+    elif setup.optimizer == "adafactor":  # one parameter at a time, in fp32: gradient, parameter, update, its negative
+        largest = max(_trained_tensors(setup)) * 4 / shards(setup)[2]
+        passing = (largest,) * (4 if own < 4 else 2)
     return Course(
         objective=setup.objective,
         reference=setup.reference in ("adapter-off", "copy") and setup.objective != "sft",

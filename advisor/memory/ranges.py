@@ -9,7 +9,7 @@ from __future__ import annotations
 from ftc.advisor.calibration import correction
 from ftc.advisor.memory.flow import shards_weights
 from ftc.advisor.memory.peak import Peak, peak_of
-from ftc.advisor.memory.static import keeps_master, state_bytes, trained, weights
+from ftc.advisor.memory.static import keeps_master, states, trained, weights
 from ftc.advisor.values import Device, MemoryEstimate, Setup
 from ftc.spec.estimate import Estimate
 
@@ -91,7 +91,7 @@ def _host(setup: Setup) -> Estimate:
     """Interpreter and libraries with CUDA, one file of weights while loading, and what was offloaded."""
     offloaded = 0.0
     if setup.offload in ("optimizer", "all"):
-        offloaded += trained(setup) * (state_bytes(setup) + 4 * keeps_master(setup))
+        offloaded += states(setup) + 4 * trained(setup) * keeps_master(setup)
     if setup.offload == "all":
         offloaded += weights(setup)
     loading = min(5 * GIB, weights(setup))

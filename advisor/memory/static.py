@@ -23,7 +23,7 @@ def weights(setup: Setup) -> float:
     return (
         matrices * quantised_bytes(setup.double_quant)
         + left * (4 if widens(setup) else size)
-        + parts.experts * (4 if widens(setup) else size)
+        + parts.experts * size  # the grouped product of fused experts takes 16 bits only
     )
 
 
@@ -74,6 +74,22 @@ def state_bytes(setup: Setup) -> float:
     return 2.0 * BYTES[setup.optimizer_dtype]
 
 
+def embedding_share(setup: Setup) -> float:
+    """Of the trained parameters, those whose states stay in fp32 under an 8-bit optimiser: the embedding.
+
+    transformers' trainer asks bitsandbytes for that (`trainer_optimizer.py`, `register_module_override`).
+    """
+    if setup.adapter in ("lora", "qlora") or setup.optimizer not in ("adamw-8bit", "paged-adamw-8bit"):
+        return 0.0
+    return layout(setup.architecture).embedding / trained(setup)
+
+
+def states(setup: Setup) -> float:
+    """Bytes of optimiser state on all devices together."""
+    wide = embedding_share(setup)
+    return trained(setup) * ((1 - wide) * state_bytes(setup) + wide * 8)
+
+
 def shards(setup: Setup) -> tuple[int, int, int]:
     """Over how many devices weights, gradients and states are spread."""
     everyone = max(1, setup.devices * setup.nodes)
@@ -92,7 +108,7 @@ def standing(setup: Setup) -> dict[str, float]:
     return {
         "weights": base,
         "adapters": own * trained_width(setup) / over_weights if not full else 0.0,
-        "optimizer": 0.0 if away or setup.optimizer == "paged-adamw-8bit" else own * state_bytes(setup) / over_states,
+        "optimizer": 0.0 if away or setup.optimizer == "paged-adamw-8bit" else states(setup) / over_states,
         "master": own * 4 / over_states if keeps_master(setup) and not away else 0.0,
         "reference": base if setup.reference == "copy" else 0.0,
         "gradients": 0.0 if away else standing_gradients(setup),

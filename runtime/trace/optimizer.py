@@ -48,10 +48,16 @@ def steps(request: Request, parameters: list[Trainable]) -> tuple[list[Segment],
     if request.offload != "none":
         return [], []  # state and step are on the host
     own = torch.float32 if _keeps_masters(request) else DTYPES[request.optimizer_dtype]
-    masters = [torch.nn.Parameter(torch.empty(p.shape, dtype=_state_dtype(p, own), device=DEVICE)) for p in parameters]
+    masters = [
+        torch.nn.Parameter(torch.empty(p.shape, dtype=_state_dtype(request, p, own), device=DEVICE)) for p in parameters
+    ]
     optimizer = _make(request, masters)
     first: list[Segment] = []
     later: list[Segment] = []
+    if not _keeps_masters(request):  # they stand for parameters that are there: what writes over them takes nothing
+        tracker.cut(("known", -1))
+        for parameter in masters:
+            tracker.add(parameter)
     for record in (first, later):
         tracker.cut(("optimizer", -1))
         if _keeps_masters(request) and record is first:
@@ -78,7 +84,10 @@ def _keeps_masters(request: Request) -> bool:
     return request.master_weights or (deepspeed and request.compute != "fp32")
 
 
-def _state_dtype(parameter: Trainable, wanted: torch.dtype) -> torch.dtype:
+def _state_dtype(request: Request, parameter: Trainable, wanted: torch.dtype) -> torch.dtype:
+    """AdamW's states may be wider than its parameters; Adafactor widens by itself, SGD has no states."""
+    if request.optimizer in ("adafactor", "sgd") and not _keeps_masters(request):
+        return parameter.dtype
     return wanted if parameter.dtype != torch.float32 else torch.float32
 
 
