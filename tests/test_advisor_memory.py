@@ -333,3 +333,25 @@ def test_models_of_one_name_and_size_are_told_apart() -> None:
     other = replace(first, hidden_size=8192)
     assert first != other
     assert len({first, other, replace(first)}) == 2
+
+
+def test_states_of_embeddings_stay_in_fp32_under_an_8_bit_optimiser() -> None:
+    bits = memory(setup(adapter="full", optimizer="adamw-8bit"), card()).breakdown["optimizer"]
+    embedding = 128_256 * 4096
+    assert bits == pytest.approx(((8_030_261_248 - embedding) * 2 * (1 + 4 / 256) + embedding * 8) / GIB, rel=0.001)
+    assert memory(setup(optimizer="adamw-8bit"), card()).breakdown["optimizer"] < 0.1  # adapters have no embedding
+
+
+def test_fused_experts_are_not_widened() -> None:
+    experts = setup(adapter="qlora", architecture=model("mistralai/Mixtral-8x7B-Instruct-v0.1"))
+    assert weights_gib(experts) < 45.1e9 * 2 / GIB + 2
+
+
+def test_adafactor_works_in_fp32_on_one_parameter_at_a_time() -> None:
+    found = memory(setup(adapter="full", optimizer="adafactor"), card()).breakdown
+    assert found["optimizer"] == pytest.approx(4 * 4 * 128_256 * 4096 / GIB, rel=0.02)
+
+
+def test_master_copies_take_widened_gradients() -> None:
+    plain, copies = (memory(setup(adapter="full", master_weights=each), card()) for each in (False, True))
+    assert copies.allocated.likely - plain.allocated.likely == pytest.approx(8 * 8_030_261_248 / GIB, rel=0.05)
