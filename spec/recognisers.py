@@ -41,7 +41,8 @@ def pairs(fields: Fields) -> Recognition | None:
     if chosen and rejected and chosen.kind == rejected.kind:
         columns = {"chosen": chosen.name, "rejected": rejected.name}
         evidence = f"{_column(chosen)} and {_column(rejected)} side by side"
-        whole = chosen.kind == "turns" or any("\n\nHuman:" in str(each) for each in chosen.values[:1])
+        turns = chosen.kind == "turns" and any(len(each) > 1 for each in chosen.values if isinstance(each, list))
+        whole = turns or any("\n\nHuman:" in str(each) for each in chosen.values[:1])
         return _with_prompt(fields, "preference-pairs", columns, evidence, needed=not whole)
     for one, other in names.TWO:
         first, second = fields.first((one,), kinds), fields.first((other,), kinds)

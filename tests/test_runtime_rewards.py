@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,31 @@ def test_the_kernel_fences_it_in(kind: str, tmp_path: Path) -> None:
         if not rewarder.guards:
             pytest.skip("this kernel has neither")
         assert set(rewarder.guards) <= set(KERNEL)
+
+
+ALONE = """
+import ctypes, os, socket, threading
+from ftc.runtime.rewards import limits
+libc = ctypes.CDLL(None, use_errno=True)
+libc.prctl(38, 1, 0, 0, 0)
+if not limits._seccomp(libc):
+    raise SystemExit(77)
+started = threading.Thread(target=print, args=("thread",))
+started.start()
+started.join()
+for refused in (socket.socket, os.fork, lambda: os.execv("/bin/true", ["true"]), lambda: os.kill(os.getpid(), 0)):
+    try:
+        refused()
+    except PermissionError:
+        print("refused")
+"""
+
+
+def test_the_system_calls_are_refused_without_python_having_a_say() -> None:
+    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=False)
+    if done.returncode == 77:
+        pytest.skip("this kernel has no seccomp")
+    assert done.stdout.split() == ["thread", *["refused"] * 4], done.stderr
 
 
 def test_a_case() -> None:

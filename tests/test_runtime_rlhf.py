@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ftc.runtime.supervisor import DONE, FAILED, run
+from tests.runtime_plans import load
 from tests.runtime_rewards import plan_in, write_demonstrations, write_pairs, write_prompts
 
 pytestmark = pytest.mark.train
@@ -59,6 +60,22 @@ def test_a_reward_model_that_ranks_like_a_coin_is_refused(tmp_path: Path) -> Non
     assert outcome.exit_code == FAILED
     assert "R226" in {each.code for each in outcome.diagnostics}
     assert ("rloo", "stage_started") not in kinds, "nothing is optimised against it"
+
+
+def test_pairs_of_annotators_are_pairs(tmp_path: Path) -> None:
+    from ftc.screens.ballots import _pair
+    from ftc.spec.rows import Message
+
+    asked = (Message(role="user", content="Hello"), Message(role="assistant", content="Hello, who is there?"))
+    single = [_pair((Message(role="user", content=f"Question {number}"),), "yes", "no") for number in range(60)]
+    turns = [_pair((*asked, Message(role="user", content=f"It is {number}")), "yes", "no") for number in range(60)]
+    for name, rows in (("single", single), ("turns", turns)):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        data = {"feedback": {"path": "pairs.jsonl", "type": "paired"}}
+        kinds = [each.kind for each in load(plan_in(folder, "rlhf", data, SUCCESS, **QUICK)).stages]
+        assert kinds == ["prepare", "prepare", "reward", "baseline", "rloo", "evaluate", "merge", "export", "report"]
 
 
 @pytest.mark.slow

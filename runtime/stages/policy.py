@@ -13,12 +13,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from ftc.compiler.stages import Policy
 from ftc.runtime.codes import Stopped
 from ftc.runtime.context import Context
+from ftc.runtime.distributed import leads
 from ftc.runtime.loading import load_tokenizer
 from ftc.runtime.rewarding import Rewarding
 from ftc.runtime.rewards.given import Rewards, rewards_of
@@ -85,7 +87,8 @@ class PolicyWatch(Watch):
 
     def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Answers are kept with each checkpoint."""
-        self.rewarding.keep()
+        if leads():
+            self.rewarding.keep()
         super().on_save(args, state, control, **more)
 
     def rows_of_step(self, step: int) -> list[str]:
@@ -101,16 +104,16 @@ class Sampled(Watched):
 
     def _calculate_rewards(self, inputs: Any, prompts: Any, completions: Any, completion_ids_list: Any) -> Any:
         found = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)  # type: ignore[misc]
-        first = found[:, 0].tolist()
-        mine = len(completions)  # of several processes, each watches its own answers
-        at = self.accelerator.process_index * mine  # type: ignore[attr-defined]
-        rewards = first[at : at + mine]
-        said = [_text(each) for each in completions]
+        accelerator: Any = self.accelerator  # type: ignore[attr-defined]
+        step = self.watch.trainer.state.global_step
+        mine = len(completions)  # of several processes, each keeps its own answers and watches the rewards of all
+        at = accelerator.process_index * mine
+        lengths = torch.tensor([len(ids) for ids in completion_ids_list], device=accelerator.device)
         rows = [
-            {"step": self.state.global_step, "number": each["number"], "answer": answer, "reward": reward}  # type: ignore[attr-defined]
-            for each, answer, reward in zip(inputs, said, rewards, strict=True)
+            {"step": step, "number": each["number"], "answer": _text(said), "reward": reward}
+            for each, said, reward in zip(inputs, completions, found[at : at + mine, 0].tolist(), strict=True)
         ]
-        self.watch.rewarding.add(rewards, [len(ids) for ids in completion_ids_list], rows)
+        self.watch.rewarding.add(found[:, 0].tolist(), accelerator.gather(lengths).tolist(), rows)
         return found
 
 
@@ -137,7 +140,7 @@ def run(context: Context) -> dict[str, Any]:
     watch = PolicyWatch(context, order, places, keep=max(2, told.keep_checkpoints), output=context.folder)
     with ExitStack() as stack:
         rewards = rewards_of(context, told, stack)
-        trainer = {"rloo": Rloo, "grpo": Grpo}[context.stage.kind](
+        trainer: Any = {"rloo": Rloo, "grpo": Grpo}[context.stage.kind](
             order=order,
             watch=watch,
             model=start.place,
@@ -150,7 +153,8 @@ def run(context: Context) -> dict[str, Any]:
         )
         make_ready(trainer, told)
         result = carry_out(context, trainer, tokenizer)
-    watch.rewarding.keep()
+    if leads():
+        watch.rewarding.keep()
     return {
         **result,
         "tokens": int(trainer.state.num_input_tokens_seen),  # prompts and answers
