@@ -44,13 +44,22 @@ def _peak(setup: Setup, kind: str, capability: float | None) -> Peak:
     parts["optimizer"] += parts.pop("master")
     for name, size in tape.at_peak().items():
         parts[name] = parts.get(name, 0.0) + size
-    start = loaded(replace(setup, seq_len=1, micro_batch=1, grad_accum=min(setup.grad_accum, 2))).copy()
+    start = loaded(_at_rest(setup)).copy()
     start.replay(tape.events, tape.sizes)
     reserved = float(start.replay(tape.events[_WORKSPACES:], tape.sizes))  # the second step meets the first's segments
     if shards_weights(setup):
         share = _HELD_BACK if flow.full else _HELD_BACK_FROZEN
         reserved += share * sum(standing(setup).values())
     return Peak(allocated=sum(parts.values()), reserved=reserved, parts=MappingProxyType(parts))
+
+
+def _at_rest(setup: Setup) -> Setup:
+    """The setup without what changes nothing before the first step, so that setups of one model share its loading."""
+    return replace(
+        setup, seq_len=1, micro_batch=1, grad_accum=min(setup.grad_accum, 2), checkpointing="full", attention="sdpa",
+        loss="full", packing=False, lora_dropout=0.0, keeps_inputs=False, keep_outputs=False, autocast=None,
+        generations=0, completion_len=0,
+    )  # fmt: skip
 
 
 def course_of(setup: Setup, flow: Flow, capability: float | None) -> Course:
