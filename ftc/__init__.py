@@ -1,20 +1,21 @@
 """ftc, the fine-tuning compiler: goal, data and budget in; method, plan and trained model out.
 
-`ftc.advise`, `ftc.compile` and `ftc.run` are the Python API; they live in `ftc.api` and are loaded when first used.
+`ftc.advise`, `ftc.estimate`, `ftc.compile` and `ftc.run` are the Python API; `ftc.Refused` is what they raise, with
+every problem and its place. They live in `ftc.api` and are loaded when first used.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ftc.api import advise, compile, run
+    from ftc.api import Refused, advise, compile, estimate, run
 
     __version__: str
 
-__all__ = ["__version__", "advise", "compile", "run"]
+__all__ = ["Refused", "__version__", "advise", "compile", "estimate", "run"]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("advise", "compile", "run"):
+    if name in ("Refused", "advise", "compile", "estimate", "run"):
         from ftc import api
 
         return getattr(api, name)

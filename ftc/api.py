@@ -7,7 +7,7 @@ place in the spec; nothing here prints.
 from __future__ import annotations
 
 import os.path
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ftc.spec.diagnostics import Diagnostic, Refused, errors
 
 if TYPE_CHECKING:
-    from ftc.advisor.values import Facts, Verdict
+    from ftc.advisor.values import Candidate, Facts, Verdict
     from ftc.compiler.plan import Plan
     from ftc.runtime.supervisor import Outcome
     from ftc.spec.load import Loaded
@@ -77,6 +77,30 @@ def advise(path: str | Path = SPEC_FILE) -> Advice:
     return Advice(loaded=loaded, facts=facts, verdict=decide(facts), diagnostics=diagnostics)
 
 
+def estimate(path: str | Path = SPEC_FILE) -> dict[str, Any]:
+    """Memory, time and money of what is advised, as `ftc estimate --json` prints them: ranges with units and sources.
+
+    Raises Refused: exit code 2 for a wrong spec, 3 where the answer is nothing that could be estimated.
+    """
+    return estimate_advice(advise(path))[0]
+
+
+def estimate_advice(advice: Advice) -> tuple[dict[str, Any], Candidate]:
+    """The price tag of what was chosen, or of the nearest that did not fit, and which candidate that is."""
+    from ftc.advisor.calibration import corrected
+    from ftc.advisor.price_tag import price_tag
+
+    verdict = advice.verdict
+    chosen = verdict.chosen or next((each for each in verdict.alternatives if each.memory), None)
+    if chosen is None or chosen.memory is None or chosen.time is None or chosen.usd is None or chosen.machine is None:
+        message = f"the answer is {verdict.method}: there is nothing to estimate. {verdict.instead}"
+        raise Refused([Diagnostic(code="M901", message=message, fix="ftc advise")], 3)
+    tag = price_tag(chosen.memory, chosen.time, chosen.usd, chosen.machine.device, what=chosen.method)
+    if chosen.setup:
+        tag["corrected"] = corrected(chosen.machine.device, chosen.setup)
+    return tag, chosen
+
+
 def compile(path: str | Path = SPEC_FILE) -> Plan:
     """The plan for the spec in `path`. Raises Refused: exit code 2 for a wrong spec, 3 for one that cannot be run."""
     return compile_advice(advise(path))
@@ -116,16 +140,24 @@ def run(
     fresh: bool = False,
     accept_drift: bool = False,
     probe: bool = False,
+    report_to: Sequence[str] = (),
     on_event: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Outcome:
     """Carry out the plan file, continuing where an earlier run of it stopped. The outcome has the exit code.
 
-    `probe` measures a few real steps first, and ends with 3 where they put the run over its budget.
+    `probe` measures a few real steps first, and ends with 3 where they put the run over its budget. `report_to` names
+    trackers that get the curves as well: tensorboard, wandb, mlflow, trackio.
     """
     from ftc.runtime.supervisor import run as run_plan
 
     return run_plan(
-        Path(plan), Path(out), fresh=fresh, accept_drift=accept_drift, probe=probe, on_event=on_event or _ignore
+        Path(plan),
+        Path(out),
+        fresh=fresh,
+        accept_drift=accept_drift,
+        probe=probe,
+        report_to=report_to,
+        on_event=on_event or _ignore,
     )
 
 
@@ -146,4 +178,15 @@ def stack_versions() -> dict[str, str]:
     return found
 
 
-__all__ = ["Advice", "advise", "compile", "compile_advice", "load", "run", "stack_versions"]
+__all__ = [
+    "Advice",
+    "Refused",
+    "advise",
+    "compile",
+    "compile_advice",
+    "estimate",
+    "estimate_advice",
+    "load",
+    "run",
+    "stack_versions",
+]

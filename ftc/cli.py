@@ -31,19 +31,29 @@ COMMANDS = {
     "chat": "Talk to the result of a run.",
     "export": "A run for another target, or a plan as the configuration of another tool.",
     "import": "A configuration of another tool, as a spec.",
+    "diff": "Where two plans or two specs differ, and who decided it.",
     "explain": "The page of a code, or where a value of a plan comes from.",
     "models": "The models that are known by name.",
     "gpus": "GPUs and their prices, with source and age.",
     "doctor": "What this machine has, and what is missing.",
     "schema": "The language of specs or plans, as JSON Schema.",
+    "completion": "What bash, zsh or fish need to complete all this.",
 }
 
 EPILOG = """\b
 A first session:
+  ftc init       a spec from a sentence and the files that are here
   ftc check      is the spec sound, is the data?
   ftc advise     which method, why, at what cost?
   ftc review     all of it on screen; so does `ftc` alone, beside a spec
   ftc compile && ftc run
+
+After it:
+  ftc chat       talk to the result; ftc export puts it where it is to serve
+  ftc diff       what changed between two plans
+  ftc calibrate  let what runs took correct the next estimates
+  ftc explain CODE       any code that was printed, with its evidence
+  ftc VERB --help        every verb shows examples; --json is there for scripts
 
 Exit codes: 0 done; 1 the run failed; 2 the spec, the plan or the command line is wrong; 3 nothing that
 satisfies the spec can be run, or the plan has drifted; 4 finished below goal.success; 130 interrupted.

@@ -92,6 +92,12 @@ CODES: dict[str, Code] = {
         why="A stage of several nodes waits for all of them; alone it would wait for nobody.",
         fix="`ftc run --target slurm` (or kubernetes, skypilot, ray) starts them; or compile for one node.",
     ),
+    "R114": Code(
+        title="a tracker cannot be reported to",
+        checks="Each name of `--report-to` is tensorboard, wandb, mlflow or trackio, and its package is installed.",
+        why="A run whose curves were wanted somewhere, and did not arrive there, would have to be repeated.",
+        fix="pip install the package that the message names, or leave it out: report.html is made in any case.",
+    ),
     "R201": Code(
         title="a stage failed",
         checks="Every stage ends by itself and without an error.",

@@ -12,12 +12,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from ftc.compiler.plan import Plan, Stage
 from ftc.runtime.run_folder import RunFolder
 from ftc.runtime.torchrun import Torchrun
+from ftc.runtime.trackers import variables
 
 # -P: a file called ftc.py or torch.py in the folder where a user calls ftc is not imported.
 PYTHON = (sys.executable, "-P", "-m")
@@ -38,9 +40,9 @@ class Process(Protocol):
 class Starter:
     """Starts the stages of one run."""
 
-    def __init__(self, run: RunFolder, plan: Plan, threads: int) -> None:
+    def __init__(self, run: RunFolder, plan: Plan, threads: int, report_to: Sequence[str] = ()) -> None:
         self.run = run
-        self.environment = environment(threads)
+        self.environment = {**environment(threads), **variables(report_to)}
         self.stages = {stage.id: stage for stage in plan.stages}
         self.nursery = _Nursery(run, plan, self.environment) if _may_fork() else None
 

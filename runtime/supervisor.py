@@ -12,7 +12,7 @@ import os
 import platform
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,7 @@ from ftc.runtime.run_folder import RunFolder, write_whole
 from ftc.runtime.spending import over_budget, spent_hours
 from ftc.runtime.stages import MODULES
 from ftc.runtime.torchrun import meeting
+from ftc.runtime.trackers import TRACKERS, not_installed
 from ftc.spec.diagnostics import Diagnostic, Severity
 
 DONE, FAILED, WRONG, CANNOT, MISSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -71,13 +72,14 @@ def run(
     fresh: bool = False,
     accept_drift: bool = False,
     probe: bool = False,
+    report_to: Sequence[str] = (),
     on_event: OnEvent = lambda _: None,
     stop: threading.Event | None = None,
 ) -> Outcome:
     """Carry out the plan in `plan_path`, in a folder of its own under `out`.
 
     `probe` takes a few real steps first and ends where they put the estimate over the budget. `stop`, once set, has the
-    same effect as SIGTERM: a checkpoint, then exit code 130.
+    same effect as SIGTERM: a checkpoint, then exit code 130. `report_to` names trackers that get the curves as well.
     """
     plan, problems = load_plan(plan_path)
     if plan is None:
@@ -87,12 +89,13 @@ def run(
         return _followed(plan, out, on_event, stop or threading.Event())
     try:
         _refuse(plan, plan_path.parent, accept_drift=accept_drift)
+        _refuse_trackers(report_to)
         folder = _folder(plan, out, fresh=fresh)
         if full := list(too_full(plan, folder)):
             raise _End(CANNOT, *full)
         with _locked(folder), _signals(stop or threading.Event()) as stopping:
             supervisor = Supervisor(plan, plan_path, folder, on_event, stopping, accept_drift=accept_drift)
-            return supervisor.carry_out(probe=probe)
+            return supervisor.carry_out(probe=probe, report_to=report_to)
     except _End as end:
         return Outcome(exit_code=end.exit_code, folder=folder, diagnostics=end.diagnostics)
     except OSError as error:
@@ -169,9 +172,9 @@ class Supervisor:
             )
         self.on_event(event)
 
-    def carry_out(self, *, probe: bool = False) -> Outcome:
+    def carry_out(self, *, probe: bool = False, report_to: Sequence[str] = ()) -> Outcome:
         """Every stage, then the outcome."""
-        self.starter = Starter(self.run, self.plan, self.threads)
+        self.starter = Starter(self.run, self.plan, self.threads, report_to)
         try:
             if probe:
                 self._probe()
@@ -319,6 +322,15 @@ def _refuse(plan: Plan, data_folder: Path, *, accept_drift: bool) -> None:
     fatal = [each for each in found if each.code != "R103" or not accept_drift]
     if fatal:
         raise _End(CANNOT, *fatal)
+
+
+def _refuse_trackers(asked: Sequence[str]) -> None:
+    if unknown := sorted(set(asked) - set(TRACKERS)):
+        raise _End(
+            WRONG, diagnostic("R114", f"no tracker called {', '.join(unknown)}; there are {', '.join(TRACKERS)}")
+        )
+    if missing := not_installed(asked):
+        raise _End(CANNOT, diagnostic("R114", f"not installed: {', '.join(missing)}"))
 
 
 def _folder(plan: Plan, out: Path, *, fresh: bool) -> Path:

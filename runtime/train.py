@@ -23,6 +23,7 @@ from ftc.runtime.context import Context
 from ftc.runtime.distributed import barrier, check_spread, leads, spread_arguments
 from ftc.runtime.loading import base_of, dtype_of, keep_quantised_weights, quantization, trained_folder
 from ftc.runtime.run_folder import read_rows
+from ftc.runtime.trackers import training_arguments
 from ftc.spec.diagnostics import Severity
 
 FINAL = "final"
@@ -84,7 +85,7 @@ def common_arguments(told: Training, output: Path, *, evaluated: bool) -> dict[s
         "use_cpu": not torch.cuda.is_available(),
         "dataloader_num_workers": 0,
         "dataloader_pin_memory": torch.cuda.is_available(),
-        "report_to": "none",
+        **training_arguments(output),
         "disable_tqdm": True,
         **spread_arguments(told),
     }

@@ -84,20 +84,11 @@ def estimate_command(spec: Path | None, *, exact: bool, as_json: bool, **flags: 
 
 
 def _from_spec(path: Path, *, exact: bool) -> dict[str, Any]:
-    from ftc.advisor.calibration import corrected
-    from ftc.advisor.price_tag import price_tag
-
     advice = api.advise(path)
-    chosen = advice.verdict.chosen or next((each for each in advice.verdict.alternatives if each.memory), None)
-    if chosen is None or chosen.memory is None or chosen.time is None or chosen.usd is None or chosen.machine is None:
-        from ftc.spec.diagnostics import Diagnostic
-
-        message = f"the answer is {advice.verdict.method}: there is nothing to estimate. {advice.verdict.instead}"
-        raise Refused([Diagnostic(code="M901", message=message, fix="ftc advise")], 3)
-    tag = price_tag(chosen.memory, chosen.time, chosen.usd, chosen.machine.device, what=chosen.method)
-    if chosen.setup:
-        tag["corrected"] = corrected(chosen.machine.device, chosen.setup)
-    return _traced(tag, chosen.setup, advice.spec.folder, chosen.machine.device) if exact and chosen.setup else tag
+    tag, chosen = api.estimate_advice(advice)
+    if exact and chosen.setup and chosen.machine:
+        return _traced(tag, chosen.setup, advice.spec.folder, chosen.machine.device)
+    return tag
 
 
 def _from_flags(flags: dict[str, Any], *, exact: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from ftc import api
 from ftc.commands.options import json_option, out_option, plan_argument
@@ -17,12 +18,17 @@ from ftc.commands.target_options import engine_option, target_option
 @click.option("--fresh", is_flag=True, help="Begin anew, even where an earlier run of this plan could go on.")
 @click.option("--accept-drift", is_flag=True, help="Run although data or libraries changed since `ftc compile`.")
 @click.option("--probe", is_flag=True, help="Measure a few real steps first, correct the estimate; 3 if over budget.")
+@click.option(
+    "--report-to", "trackers", multiple=True, envvar="FTC_REPORT_TO",
+    type=click.Choice(["tensorboard", "wandb", "mlflow", "trackio"]),
+    help="Also send the curves to a tracker; several times for several. report.html is made in any case.",
+)  # fmt: skip
 @target_option
 @engine_option
 @json_option
 def run_command(
-    plan: Path, out: Path, *, fresh: bool, accept_drift: bool, probe: bool, target: str | None,
-    words: tuple[str, ...], as_json: bool,
+    plan: Path, out: Path, *, fresh: bool, accept_drift: bool, probe: bool, trackers: tuple[str, ...],
+    target: str | None, words: tuple[str, ...], as_json: bool,
 ) -> int:  # fmt: skip
     """Carry out PLAN (ftc.plan.json): prepare, baseline, train, evaluate, export, report.
 
@@ -34,6 +40,7 @@ def run_command(
       ftc run router.plan.json --out /data/runs
       ftc run --json > report.json
       ftc run --probe                                    is the estimate right? a few steps, then the rest
+      ftc run --report-to tensorboard                    curves in tensorboard --logdir runs, too
       ftc run --target slurm --option partition=gpu      submit it, and follow the job
     """
     if target not in (None, "local"):
@@ -41,6 +48,9 @@ def run_command(
             raise click.UsageError("--fresh belongs to a run on this machine: there, remove the run's folder")
         if probe:
             raise click.UsageError("--probe belongs to a run on this machine")
+        source = click.get_current_context().get_parameter_source("trackers")
+        if source is ParameterSource.COMMANDLINE:
+            raise click.UsageError("--report-to: on an engine, set FTC_REPORT_TO where `ftc run` is executed")
         return _on_engine(plan, out, target, words, accept_drift=accept_drift, as_json=as_json)
     if words:
         raise click.UsageError("--option belongs to an engine: name it with --target")
@@ -48,7 +58,13 @@ def run_command(
 
     with Progress(plain=as_json) as progress:
         outcome = api.run(
-            plan, out, fresh=fresh, accept_drift=accept_drift, probe=probe, on_event=progress.on_event
+            plan,
+            out,
+            fresh=fresh,
+            accept_drift=accept_drift,
+            probe=probe,
+            report_to=trackers,
+            on_event=progress.on_event,
         )
     if as_json:
         from ftc.views.output import write_json

@@ -32,7 +32,9 @@ def show_plan(plan: Plan, written: Path | None) -> None:
     print_table(_row(index, stage) for index, stage in enumerate(plan.stages, 1))
     name = "" if written is None or written.name == "ftc.plan.json" else f" {written}"
     if written is not None:
-        out.print(f"\nrun it  ftc run{name}     look closer  ftc explain {written}:sft.learning_rate")
+        trained = [stage.id for stage in plan.stages if "learning_rate" in stage.arguments]
+        closer = f"     look closer  ftc explain {written}:{trained[-1]}.learning_rate" if trained else ""
+        out.print(f"\nrun it  ftc run{name}{closer}")
 
 
 def show_engine_files(result: Rendered, folder: Path | None) -> None:

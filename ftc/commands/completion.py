@@ -1,0 +1,26 @@
+"""`ftc completion`: what a shell needs to complete verbs, options and their words. click makes it; this prints it."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(*, shell: str) -> None:
+    """Print the completion script of SHELL, for its start-up file.
+
+    \b
+    Examples:
+      ftc completion bash >> ~/.bashrc
+      ftc completion zsh >> ~/.zshrc
+      ftc completion fish > ~/.config/fish/completions/ftc.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from ftc.cli import ftc
+
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"no completion for {shell}")
+    click.echo(found(ftc, {}, "ftc", "_FTC_COMPLETE").source())
