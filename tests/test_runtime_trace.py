@@ -257,3 +257,10 @@ def test_whole_gradients_stay_while_a_sharded_model_accumulates() -> None:
 def test_a_sharded_four_bit_base_is_not_widened() -> None:
     asked = {"adapter": "qlora", "sharding": "fsdp", "devices": 4}
     assert traced(**asked, kbit_upcast=True)["allocated_gib"] == traced(**asked, kbit_upcast=False)["allocated_gib"]
+
+
+def test_adafactor_keeps_rows_and_columns_and_widens_one_parameter_at_a_time() -> None:
+    answer = traced(adapter="full", optimizer="adafactor")
+    assert component(answer, "backward", "optimizer") < 0.05 * PARAMETERS
+    largest = 4096 * 256 * 4
+    assert 4 * largest <= component(answer, "optimizer", "optimizer") < 4 * largest + 0.05 * PARAMETERS
