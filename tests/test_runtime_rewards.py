@@ -18,12 +18,14 @@ from ftc.runtime.rewards.cases import case
 from ftc.runtime.rewards.kinds import right
 from ftc.runtime.rewards.rewarder import KERNEL, Rewarder
 
-SECONDS, MEMORY_MIB = 1.0, 512
+SECONDS, MEMORY_MIB = 2.0, 512
 DOUBLE = "assert double(2) == 4\nassert double(0) == 0"
 
 
-def rewards(kind: str, detail: str | None, cases: list[dict[str, Any]], folder: Path) -> list[float]:
-    check = Check(kind=kind, detail=detail, seconds=SECONDS, memory_mib=MEMORY_MIB)  # type: ignore[arg-type]
+def rewards(
+    kind: str, detail: str | None, cases: list[dict[str, Any]], folder: Path, seconds: float = SECONDS
+) -> list[float]:
+    check = Check(kind=kind, detail=detail, seconds=seconds, memory_mib=MEMORY_MIB)  # type: ignore[arg-type]
     with Rewarder(check, folder) as rewarder:
         return rewarder.rewards(cases)
 
@@ -149,7 +151,7 @@ def test_code_of_answers_harms_nobody_but_itself(tmp_path: Path) -> None:
         "double = lambda x: 2 * x",
     ]
     cases = [{"prompt": "", "completion": each, "tests": DOUBLE} for each in answers]
-    assert rewards("tests", None, cases, tmp_path) == [1.0, *[0.0] * 8, 1.0]
+    assert rewards("tests", None, cases, tmp_path, seconds=8.0) == [1.0, *[0.0] * 8, 1.0]
     assert not target.exists()
 
 
