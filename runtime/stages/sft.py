@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,15 @@ def _rows(context: Context, told: Train, tokenizer: Any) -> tuple[Encoded, Encod
         return train, None
     rows = list(read_rows(context.run.held_out_rows(told.rows)))
     every = max(1, len(rows) // HELD_OUT_ROWS)
-    held_out = encode(tokenizer, rows[::every][:HELD_OUT_ROWS], loss_on=told.loss_on, max_length=told.max_length)
+    some = sorted(
+        rows[::every][:HELD_OUT_ROWS], key=_characters
+    )  # rows of like length in a batch pad each other little
+    held_out = encode(tokenizer, some, loss_on=told.loss_on, max_length=told.max_length)
     return train, held_out if held_out.input_ids else None
+
+
+def _characters(row: Mapping[str, Any]) -> int:
+    return sum(len(each["content"]) for each in row["messages"])
 
 
 def _dataset(rows: Encoded) -> Dataset:
