@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ftc.commands.options import json_option, out_option
 from ftc.spec.diagnostics import Diagnostic, Refused
+from ftc.talking import BASE, TUNED, Ask, talking
 
-TUNED, BASE = "tuned", "base"
 LEAVE = ("/exit", "/quit")
-Say = Callable[[str], None]
-Ask = Callable[[str, Sequence[Mapping[str, str]], Say], str]
 
 
 @click.command("chat")
@@ -47,10 +40,11 @@ def chat_command(
     seed: int,
     out: Path,
     as_json: bool,
-) -> None:
+) -> int | None:
     """Talk to the model of RUN: a run's name or folder, a folder with a model, or a hub id.
 
-    Without a terminal, every line of the input is a turn; --json gives all turns with their answers at the end.
+    In a terminal it is a screen. Without one, every line of the input is a turn; --json gives all turns with their
+    answers at the end.
 
     \b
     Examples:
@@ -67,18 +61,23 @@ def chat_command(
         "temperature": temperature,
         "seed": seed,
     }
-    alone = sys.stdin.isatty() and prompt is None and not as_json
-    with _talking(told, quiet=as_json) as ask:
+    if sys.stdin.isatty() and sys.stdout.isatty() and prompt is None and not as_json:
+        from ftc.screens.app import FtcApp
+        from ftc.screens.chat import Chat
+
+        return FtcApp(Chat(told, system=system)).run()
+    with talking(told, _quiet if as_json else _state) as ask:
         talks: dict[str, list[dict[str, str]]] = {
             name: [{"role": "system", "content": system}] if system else [] for name in models
         }
         turns = []
-        for said in _questions(prompt, alone=alone):
+        for said in _questions(prompt):
             turns.append({"prompt": said, "answers": _turn(said, talks, ask, as_json=as_json)})
     if as_json:
         from ftc.views.output import write_json
 
         write_json({"run": told["place"], "turns": turns})
+    return None
 
 
 def _place(run: str, out: Path) -> str:
@@ -92,26 +91,24 @@ def _place(run: str, out: Path) -> str:
     raise Refused([Diagnostic(code="R107", message=message, fix="`ftc runs` lists the runs")])
 
 
-def _questions(prompt: str | None, *, alone: bool) -> Iterator[str]:
-    """What is asked, until someone leaves or the input ends."""
+def _questions(prompt: str | None) -> Iterator[str]:
+    """What is asked: once, or line by line until someone leaves or the input ends."""
     if prompt is not None:
         yield prompt
         return
-    while True:
-        if alone:
-            try:
-                line = input("> ")
-            except EOFError:
-                click.echo("")
-                return
-        else:
-            line = sys.stdin.readline()
-            if not line:
-                return
+    for line in sys.stdin:
         if line.strip() in LEAVE:
             return
         if line.strip():
             yield line.strip()
+
+
+def _state(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _quiet(_: str) -> None:
+    return None
 
 
 def _turn(said: str, talks: dict[str, list[dict[str, str]]], ask: Ask, *, as_json: bool) -> dict[str, str]:
@@ -121,7 +118,7 @@ def _turn(said: str, talks: dict[str, list[dict[str, str]]], ask: Ask, *, as_jso
         if not as_json and len(talks) > 1:
             click.echo(click.style(f"{name}: ", bold=True), nl=False)
         talk.append({"role": "user", "content": said})
-        answers[name] = ask(name, talk, _nothing if as_json else _echo)
+        answers[name] = ask(name, talk, _quiet if as_json else _echo)
         talk.append({"role": "assistant", "content": answers[name]})
         if not as_json:
             click.echo("")
@@ -131,50 +128,3 @@ def _turn(said: str, talks: dict[str, list[dict[str, str]]], ask: Ask, *, as_jso
 def _echo(text: str) -> None:
     click.echo(text, nl=False)
     sys.stdout.flush()
-
-
-def _nothing(_: str) -> None:
-    return None
-
-
-@contextmanager
-def _talking(told: Mapping[str, Any], *, quiet: bool) -> Iterator[Ask]:
-    """The process that answers, from its start to its end."""
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "ftc.runtime.chatting"], text=True, encoding="utf-8",
-        env={**os.environ, "TOKENIZERS_PARALLELISM": "false", "HF_HUB_DISABLE_PROGRESS_BARS": "1"},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-    def send(value: Mapping[str, Any]) -> None:
-        if process.stdin is None:
-            raise ValueError("the process has no input")
-        process.stdin.write(json.dumps(value, ensure_ascii=False) + "\n")
-        process.stdin.flush()
-
-    def heard() -> dict[str, Any]:
-        line = process.stdout.readline() if process.stdout else ""
-        found: dict[str, Any] = json.loads(line) if line else {"error": "the process that answers has ended"}
-        if "error" in found:
-            raise Refused([Diagnostic(code="R107", message=found["error"])], 1)
-        return found
-
-    def ask(name: str, messages: Sequence[Mapping[str, str]], say: Say) -> str:
-        send({"model": name, "messages": list(messages)})
-        streamed = False
-        while "answer" not in (found := heard()):
-            streamed = True
-            say(str(found.get("text", "")))
-        if not streamed:
-            say(str(found["answer"]))
-        return str(found["answer"])
-
-    try:
-        send(told)
-        while state := heard()["state"]:
-            if not quiet:
-                click.echo(state, err=True)
-        yield ask
-    finally:
-        process.kill()
-        process.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,8 @@ QUESTIONS = (
 def init_command(text: str, paths: tuple[str, ...], output: Path, *, force: bool, as_json: bool, **flags: Any) -> int:
     """Write a commented ftc.yaml from TEXT (what the model is to do, in a sentence), flags and the data files here.
 
-    In a terminal it asks for what is missing. Every guess is marked as one in the file.
+    Without anything, in a terminal, it is a form on screen; with a sentence it asks for what is missing. Every guess is
+    marked as one in the file.
 
     \b
     Examples:
@@ -48,6 +50,8 @@ def init_command(text: str, paths: tuple[str, ...], output: Path, *, force: bool
         fix = f"ftc init --force writes over it; ftc check {output} looks at it"
         raise Refused([Diagnostic(code="S133", message=f"{output} is there already", fix=fix, file=str(output))])
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not as_json
+    if asks and sys.stdout.isatty() and not text and not paths and not any(flags.values()):
+        return _on_screen(output)
     if asks and not text:
         text = click.prompt("What is the model to do? (a sentence)", default="", show_default=False, err=True)
     values = _values(flags)
@@ -76,6 +80,31 @@ def init_command(text: str, paths: tuple[str, ...], output: Path, *, force: bool
     show(found.diagnostics, notes=False)
     show_draft(found, output)
     return 0
+
+
+def _on_screen(output: Path) -> int:
+    """The same as a form; what it wrote is said afterwards."""
+    from ftc.screens.app import FtcApp
+    from ftc.screens.init import Init
+    from ftc.spec.draft import Draft, draft
+
+    def make(said: Mapping[str, str]) -> Draft:
+        numbers = {name: _number(said[name]) for name in ("usd", "hours")}
+        values = _values({"model": said["model"] or None, "gpu": said["gpu"] or None, **numbers})
+        return draft(said["text"], said["data"].split(), output.parent, values=values)
+
+    code = FtcApp(Init(make, lambda text: _write(output, text), output)).run() or 0
+    if code == 0:
+        click.echo(f"{output} is written; every guess is marked in it. Next: ftc check, then ftc advise.")
+    return code
+
+
+def _number(text: str) -> float | None:
+    """None as well where the field holds no number yet."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _values(flags: dict[str, Any]) -> dict[str, Any]:
