@@ -12,6 +12,7 @@ from ftc.advisor.models import catalogue, find_model, tokenizer_file
 from ftc.advisor.overrides import check_overrides
 from ftc.advisor.rules.gates import behind_an_api
 from ftc.advisor.values import Architecture, Facts, Machine
+from ftc.spec.described import all_described, described_profile
 from ftc.spec.diagnostics import Diagnostic, errors
 from ftc.spec.model import Spec
 from ftc.spec.profile import DataProfile
@@ -35,7 +36,9 @@ def observe(
 
 def look(spec: Spec) -> tuple[DataProfile, list[Diagnostic]]:
     """The profile of the data, its tokens counted by the model's own tokenizer where that is at hand."""
-    from ftc.spec.measure import profile  # reads data; its containers are imported only when they are met
+    if all_described(spec):
+        return described_profile(spec), []
+    from ftc.spec.measure import profile  # with everything that reads data: 60 ms
 
     return profile(spec, tokenizer_file(spec.model.base, spec.folder))
 

@@ -1,12 +1,22 @@
-"""Profiles of data that does not exist yet, from what the spec says about it. Percentiles come from a rule of thumb."""
+"""Profiles of data that does not exist yet, from what the spec says about it. Percentiles come from a rule of thumb.
+
+Imports nothing that reads data, so that planning before there is any starts at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ftc.spec.lengths import spread, spread_histogram
-from ftc.spec.model import Feedback, Source
-from ftc.spec.profile import Lengths, Role, SetProfile
+from ftc.spec.model import Feedback, Source, Spec
+from ftc.spec.profile import DataProfile, FeedbackProfile, Lengths, Role, SetProfile
+from ftc.spec.split import held_out_size
+
+# What feedback is, by the format of its rows, where the spec leaves that open.
+FEEDBACK_TYPES = {
+    "preference-pairs": "paired", "binary-feedback": "binary", "ranked": "ranked", "prompts-with-tests": "verifiable",
+    "question-final-answer": "verifiable", "prompts": "to-collect",
+}  # fmt: skip
 
 _FORMATS = {
     "paired": "preference-pairs",
@@ -14,6 +24,62 @@ _FORMATS = {
     "ranked": "ranked",
     "verifiable": "prompts-with-tests",
 }
+
+
+def roles_of(spec: Spec) -> dict[Role, Sequence[Source]]:
+    """The sources of each role."""
+    data = spec.data
+    return {
+        "demonstrations": data.demonstrations,
+        "feedback": data.feedback.sources if data.feedback else (),
+        "corpus": data.corpus,
+        "prompts": data.prompts,
+        "evaluation": (data.evaluation.source,) if data.evaluation.source else (),
+    }
+
+
+def all_described(spec: Spec) -> bool:
+    """True where there is no file to look at."""
+    return all(source.described for sources in roles_of(spec).values() for source in sources)
+
+
+def described_profile(spec: Spec) -> DataProfile:
+    """The profile of a spec of which `all_described` holds."""
+    sets = {role: described_set(role, sources) for role, sources in roles_of(spec).items() if sources}
+    feedback = described_feedback(spec.data.feedback) if spec.data.feedback else None
+    if feedback is not None:
+        sets["feedback"] = feedback.set
+    order: tuple[Role, ...] = ("demonstrations", "feedback", "corpus", "prompts")
+    learned = next((sets[role] for role in order if role in sets), None)
+    evaluation = sets.get("evaluation")
+    rows = learned.rows if learned else 0
+    held_out = evaluation.rows if evaluation else held_out_size(rows, spec.data.evaluation.fraction)
+    return DataProfile(
+        demonstrations=sets.get("demonstrations"),
+        feedback=feedback,
+        corpus=sets.get("corpus"),
+        prompts=sets.get("prompts"),
+        evaluation=evaluation,
+        held_out_rows=held_out,
+        train_rows=rows if evaluation else rows - held_out,
+    )
+
+
+def described_feedback(feedback: Feedback) -> FeedbackProfile:
+    """Feedback at its word."""
+    found = described_feedback_set(feedback)
+    return FeedbackProfile(
+        type=feedback_type(feedback, found),
+        set=found,
+        positive=feedback.positive,
+        negative=feedback.negative,
+        answers_per_prompt=feedback.answers_per_prompt,
+    )
+
+
+def feedback_type(feedback: Feedback, found: SetProfile) -> str:
+    """As written, or by the format of the rows."""
+    return feedback.type if feedback.type != "auto" else FEEDBACK_TYPES.get(found.format, "paired")
 
 
 def described_set(role: Role, sources: Sequence[Source], format_: str = "") -> SetProfile:

@@ -22,7 +22,7 @@ from ftc.spec.counting.repeats import Watch
 from ftc.spec.counting.tally import HIGHEST, Sampled, Tally
 from ftc.spec.data.digest import digest
 from ftc.spec.data.files import DataFile, find
-from ftc.spec.described import described_feedback_set, described_set
+from ftc.spec.described import described_feedback, described_feedback_set, described_set, feedback_type, roles_of
 from ftc.spec.diagnostics import Diagnostic, Severity
 from ftc.spec.lengths import histogram_of, lengths_of, scaled
 from ftc.spec.model import Feedback, Source, Spec
@@ -34,10 +34,6 @@ from ftc.spec.split import choose, held_out_size, streamed_keys
 if TYPE_CHECKING:
     from ftc.spec.counting.crew import Crew
 
-_TYPES = {
-    "preference-pairs": "paired", "binary-feedback": "binary", "ranked": "ranked", "prompts-with-tests": "verifiable",
-    "question-final-answer": "verifiable", "prompts": "to-collect",
-}  # fmt: skip
 _ALL_CHARACTERS = 3_000_000  # up to here every row of the sample is looked at again (about 0.1 s a million)
 _SOME_CHARACTERS = 1_500_000  # of larger data
 _SAMPLED_OF_LARGE = 4_000  # rows that worker processes send back
@@ -104,23 +100,12 @@ def _crew(files: Iterable[Path]) -> Crew | None:
     return crew
 
 
-def _roles(spec: Spec) -> dict[Role, Sequence[Source]]:
-    data = spec.data
-    return {
-        "demonstrations": data.demonstrations,
-        "feedback": data.feedback.sources if data.feedback else (),
-        "corpus": data.corpus,
-        "prompts": data.prompts,
-        "evaluation": (data.evaluation.source,) if data.evaluation.source else (),
-    }
-
-
 def _files(spec: Spec) -> dict[str, Path]:
     """Every file by its name; none where one cannot be found, which is then reported by reading it."""
     try:
         return {
             file.name: file.path
-            for sources in _roles(spec).values()
+            for sources in roles_of(spec).values()
             for source in sources
             for file in (find(source.path, spec.folder) if source.path else ())
         }
@@ -140,7 +125,7 @@ def _profile(
     spec: Spec, tokenizer_file: Path | None, hashes: Mapping[str, str], crew: Crew | None
 ) -> tuple[DataProfile, list[Diagnostic]]:
     roles: dict[Role, _Role] = {}
-    for role, sources in _roles(spec).items():
+    for role, sources in roles_of(spec).items():
         if sources:
             roles[role] = _count_role(spec, role, sources, tokenizer_file, hashes, crew)
     findings = [finding for each in roles.values() for finding in each.findings]
@@ -374,16 +359,9 @@ def _overlap(roles: Mapping[Role, _Role]) -> tuple[int, list[Diagnostic]]:
 
 
 def _feedback(feedback: Feedback, counted: _Role | None) -> FeedbackProfile:
-    found = counted.found if counted and counted.found else described_feedback_set(feedback)
-    type_: str = feedback.type if feedback.type != "auto" else _TYPES.get(found.format, "paired")
-    if found.described or counted is None:
-        return FeedbackProfile(
-            type=type_,
-            set=found,
-            positive=feedback.positive,
-            negative=feedback.negative,
-            answers_per_prompt=feedback.answers_per_prompt,
-        )
+    if counted is None or counted.found is None or counted.found.described:
+        return described_feedback(feedback)
+    found, type_ = counted.found, feedback_type(feedback, counted.found)
     tally = counted.tally
     return FeedbackProfile(
         type=type_,
