@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
+from ftc.spec.pairs import pairs_of
 from ftc.spec.rows import Demonstration, Document, Message, Pair, Prompt, Ranking, Row, Thumb
 
 Written = dict[str, Any]
@@ -35,15 +35,15 @@ def _demonstration(row: Row) -> list[Written]:
 
 def _pairs(row: Row) -> list[Written]:
     """A pair; every answer of a ranking before each that stands below it."""
-    if isinstance(row, Pair):
-        answers = [(row.chosen, row.rejected)]
-    elif isinstance(row, Ranking):
-        answers = list(combinations(row.answers, 2))
-    else:
-        return []
+    found = (row,) if isinstance(row, Pair) else pairs_of(row) if isinstance(row, Ranking) else ()
     return [
-        {"prompt": _messages(row.prompt), "chosen": _clean(better), "rejected": _clean(worse), "place": row.place}
-        for better, worse in answers
+        {
+            "prompt": _messages(each.prompt),
+            "chosen": _clean(each.chosen),
+            "rejected": _clean(each.rejected),
+            "place": each.place,
+        }
+        for each in found
     ]
 
 

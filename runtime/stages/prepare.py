@@ -20,7 +20,7 @@ from ftc.runtime.prompting.endpoint import PREFIX
 from ftc.runtime.run_folder import write_rows
 from ftc.spec.diagnostics import Refused, Severity, errors
 from ftc.spec.model import Source
-from ftc.spec.rows import Document, Message, Row
+from ftc.spec.rows import Document, Message, Ranking, Row
 
 FEW_LOSS_TOKENS = 0.01  # share; below, R403. A rule of thumb
 
@@ -70,7 +70,7 @@ def _formed(rows: Sequence[Row], told: Prepare, seed: int) -> list[Written]:
     out: list[Written] = []
     for row in rows:
         forms = written(row, told.form)
-        if not forms:
+        if not forms and not isinstance(row, Ranking):  # a list of answers that all say the same makes no pair
             raise Stopped("R105", f"{row.place}: a row of the form {type(row).__name__} makes no {told.form}")
         out += forms
     return balanced(out, told.commoner, seed) if told.form == "thumbs" and told.commoner else out
