@@ -1,4 +1,5 @@
 """Make pairs.jsonl: questions to an invented bicycle shop, each with two answers, the first in the voice of the house.
+And drafts.jsonl: questions with two answers that nobody has compared yet, for `ftc annotate drafts.jsonl`.
 
 Run `python generate.py` in this folder; the same seed writes the same file. The voice: warm, short, a first name, one
 concrete next step, never "we apologise for any inconvenience". The other answer is correct and reads like a form. Facts
@@ -9,9 +10,11 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 PAIRS = 640
+DRAFTS = 30
 SEED = 11
 
 NAMES = ["Ana", "Jonas", "Priya", "Tom", "Mei", "Luca", "Fatima", "Olek", "Grace", "Hugo", "Sara", "Ivan"]
@@ -74,15 +77,27 @@ def pair(rng: random.Random) -> dict[str, str]:
 
 
 def main() -> None:
-    """Write pairs.jsonl, no question twice."""
+    """Write both files, no question twice."""
     rng = random.Random(SEED)
     rows: dict[str, dict[str, str]] = {}
-    while len(rows) < PAIRS:
+    while len(rows) < PAIRS + DRAFTS:
         row = pair(rng)
         rows.setdefault(row["prompt"], row)
-    target = Path(__file__).with_name("pairs.jsonl")
-    target.write_text("".join(json.dumps(row) + "\n" for row in rows.values()), encoding="utf-8")
-    print(f"{target.name}: {len(rows)} pairs")
+    pairs = list(rows.values())
+    drafts = []
+    for row in pairs[PAIRS:]:
+        answers = [row["chosen"], row["rejected"]]
+        rng.shuffle(answers)
+        drafts.append({"prompt": row["prompt"], "answers": answers})
+    write("pairs.jsonl", pairs[:PAIRS])
+    write("drafts.jsonl", drafts)
+
+
+def write(name: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """JSON lines beside this file."""
+    target = Path(__file__).with_name(name)
+    target.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    print(f"{name}: {len(rows)} rows")
 
 
 if __name__ == "__main__":

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import click
 
+from ftc.commands.options import json_option
+
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-def completion_command(*, shell: str) -> None:
+@json_option
+def completion_command(*, shell: str, as_json: bool) -> None:
     """Print the completion script of SHELL, for its start-up file.
 
     \b
@@ -23,4 +26,10 @@ def completion_command(*, shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"no completion for {shell}")
-    click.echo(found(ftc, {}, "ftc", "_FTC_COMPLETE").source())
+    script = found(ftc, {}, "ftc", "_FTC_COMPLETE").source()
+    if as_json:
+        from ftc.views.output import write_json
+
+        write_json({"shell": shell, "script": script})
+    else:
+        click.echo(script)
