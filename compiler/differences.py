@@ -80,7 +80,7 @@ def _leaves(value: Mapping[str, Json], before: str = "") -> Iterator[tuple[str, 
     """Every value that is not a mapping, with its dotted key. A range is one value; so is a list."""
     for name, inner in value.items():
         key = f"{before}{name}"
-        if isinstance(inner, Mapping) and inner and not set(inner) >= RANGE:
+        if isinstance(inner, Mapping) and not set(inner) >= RANGE:
             yield from _leaves(inner, f"{key}.")
         else:
             yield key, inner
