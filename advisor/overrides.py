@@ -24,6 +24,7 @@ class Allowed:
 
 # A chain trains in several stages: `dpo.learning_rate` is that of one of them, `learning_rate` that of each.
 STAGES = ("cpt", "sft", "dpo", "kto", "reward", "rloo", "grpo")
+ON_POLICY = ("rloo", "grpo")
 
 _COUNT = Allowed(type=int, low=1)
 _SHARE = Allowed(type=float, high=1.0)
@@ -88,8 +89,9 @@ ALLOWED: dict[str, Allowed] = {
 
 
 def check_overrides(spec: Spec) -> list[Diagnostic]:
-    """An S-coded error for each override that cannot be."""
-    return [found for key, value in spec.overrides.items() if (found := _check(key, value)) is not None]
+    """An S-coded error for each override that cannot be, and for those that cannot be together."""
+    wrong = [found for key, value in spec.overrides.items() if (found := _check(key, value)) is not None]
+    return wrong or _unwatched(spec)
 
 
 def _check(key: str, value: Scalar) -> Diagnostic | None:
@@ -106,6 +108,27 @@ def _check(key: str, value: Scalar) -> Diagnostic | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and not allowed.low <= value <= allowed.high:
         return Diagnostic(code="S132", key=where, message=f"{value:g} is outside {allowed.low:g} to {allowed.high:g}")
     return None
+
+
+def _unwatched(spec: Spec) -> list[Diagnostic]:
+    """An error where checkpoints fall between evaluations: the best one is kept by a loss that they would not have.
+
+    transformers' TrainingArguments refuses it (`load_best_model_at_end`), after the model has been loaded. Policies are
+    judged by their reward and keep their last checkpoint.
+    """
+    given, found = spec.overrides, []
+    for stage in (each for each in STAGES if each not in ON_POLICY):
+        saved = next((key for key in (f"{stage}.save_steps", "save_steps") if key in given), None)
+        evaluated = next((key for key in (f"{stage}.eval_steps", "eval_steps") if key in given), None)
+        if saved is None or evaluated is None or spec.method in ON_POLICY:
+            continue
+        every, watched = given[saved], given[evaluated]
+        if isinstance(every, int) and isinstance(watched, int) and every % watched:
+            message = f"checkpoints every {every} steps fall between evaluations every {watched}"
+            nearest = max(1, round(every / watched)) * watched
+            fix = f"{saved}: {nearest}, or leave {evaluated} to the rule"
+            found.append(Diagnostic(code="S135", key=f"overrides.{saved}", message=message, fix=fix))
+    return list(dict.fromkeys(found))
 
 
 def _fits(value: Scalar, wanted: type) -> bool:

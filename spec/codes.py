@@ -1,6 +1,6 @@
 """The codes of everything that can be wrong with a spec, one meaning each, for `ftc explain S104`.
 
-A code that has been given out keeps its meaning for good. S110 to S112 and S130 to S132 are raised by the advisor,
+A code that has been given out keeps its meaning for good. S110 to S112, S130 to S132 and S135 come from the advisor,
 which has the catalogues and the settings; they are listed here because they are about the spec. Codes about rows (D)
 have a table of their own.
 """
@@ -214,5 +214,12 @@ CODES: dict[str, Code] = {
         "Schema.",
         why="The reward is first computed after the model has been loaded, which may take long and cost money.",
         fix="Put the expression or the schema right. Expressions stand best between single quotes.",
+    ),
+    "S135": Code(
+        title="checkpoints between evaluations",
+        checks="Where both are overridden, `save_steps` is a multiple of `eval_steps`.",
+        why="The best checkpoint is kept by its held-out loss; one written between two evaluations has none, and the "
+        "trainer refuses to start once the model has been loaded.",
+        fix="Give a multiple, or only one of the two: the other then follows.",
     ),
 }

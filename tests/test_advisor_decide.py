@@ -183,12 +183,40 @@ def test_overrides_win_and_say_so() -> None:
         ({"scheduler": "wavy"}, "S131"),
         ({"learning_rate": 7.0}, "S132"),
         ({"lora.dropout": -0.1}, "S132"),
+        ({"save_steps": 30, "eval_steps": 20}, "S135"),
+        ({"sft.save_steps": 10, "eval_steps": 20}, "S135"),
     ],
 )
 def test_wrong_overrides(overrides: dict[str, Any], code: str) -> None:
     spec = replace(facts_with().spec, overrides=overrides)
     (found,) = errors(check_overrides(spec))
     assert (found.code, found.key) == (code, f"overrides.{next(iter(overrides))}")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {"save_steps": 40, "eval_steps": 20},
+        {"save_steps": 30},
+        {"eval_steps": 7},
+        {"sft.save_steps": 7, "dpo.eval_steps": 2},
+    ],
+)
+def test_checkpoints_with_evaluations_are_no_error(overrides: dict[str, Any]) -> None:
+    assert check_overrides(replace(facts_with().spec, overrides=overrides)) == []
+
+
+def test_policies_keep_their_last_checkpoint() -> None:
+    spec = facts_with().spec
+    assert check_overrides(replace(spec, method="grpo", overrides={"save_steps": 30, "eval_steps": 20})) == []
+
+
+@pytest.mark.parametrize("save_steps", [1, 7, 13, 30, 64, 97, 100_000])
+def test_every_checkpoint_is_evaluated(save_steps: int) -> None:
+    facts = facts_with(overrides={"save_steps": save_steps})
+    settings = decide(facts).settings
+    assert settings["save_steps"].value == save_steps
+    assert save_steps % settings["eval_steps"].value == 0  # type: ignore[operator]
 
 
 def test_wrong_overrides_stand_in_the_way() -> None:

@@ -345,10 +345,11 @@ def eval_steps(sheet: Sheet) -> Setting:
     """How often the held-out loss is measured.
 
     What it checks
-        Four times a pass, at most eight times; five times for preferences.
+        Four times a pass, at most eight times; five times for preferences. Where checkpoints are given a rhythm of
+        their own, as often as divides it.
     Why it matters
         The best checkpoint is kept by this loss, and preference training has to be caught before it
-        over-optimises.
+        over-optimises. A checkpoint between two evaluations has no loss, and transformers refuses to train so.
     When it is wrong
         The held-out set is large and slow to score.
     Evidence
@@ -360,7 +361,14 @@ def eval_steps(sheet: Sheet) -> Setting:
     total = sheet.number("steps", 1)
     times = 5 if sheet.objective in PREFERENCE else 4 * min(2.0, sheet.number("epochs", 1))
     value = max(1, math.ceil(total / times))
-    return Setting(value=value, origin="", low=1, high=int(total), because=f"{times:g} times in {total:g} steps")
+    because = f"{times:g} times in {total:g} steps"
+    saved = sheet.forced("save_steps")
+    if saved is not None and isinstance(saved[1], int) and sheet.objective not in ON_POLICY:
+        value = saved[1] // math.ceil(saved[1] / value) if saved[1] % value else value
+        while saved[1] % value:
+            value -= 1
+        because += f", at every checkpoint ({saved[1]} steps apart)"
+    return Setting(value=value, origin="", low=1, high=int(total), because=because)
 
 
 def save_steps(sheet: Sheet) -> Setting:
