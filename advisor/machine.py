@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 from collections import Counter
 from dataclasses import replace
@@ -27,6 +28,7 @@ _GIB = 2**30
 # fp32 FLOP/s of one core in large matrix products: measured with torch 2.13 on one core of an AMD EPYC (Zen 5, AVX-512)
 # in November 2026; half of that for a core with AVX2 only, which has half the vector width.
 _TFLOPS_A_CORE = {"avx512f": 0.095, "avx2": 0.048, "": 0.02}
+_ETHERNET_GB_S = 12.5
 _CPU_GB_S = 20.0  # two channels of DDR4-3200 deliver about half of their 51 GB/s to one process
 
 
@@ -48,8 +50,7 @@ def machines(hardware: Hardware, usd_per_hour: float | None = None) -> tuple[tup
     device, problem = find_gpu(hardware.gpu or "", hardware.memory_gib)
     if device is None:
         return (), [problem] if problem else []
-    if hardware.interconnect and "pcie" in hardware.interconnect.lower():
-        device = replace(device, link_gb_s=min(device.link_gb_s, 32.0))
+    device = linked(device, hardware.interconnect or "")
     owned = Machine(
         device=device,
         count=hardware.count or 1,
@@ -58,6 +59,20 @@ def machines(hardware: Hardware, usd_per_hour: float | None = None) -> tuple[tup
         usd_per_hour=usd_per_hour or 0.0,
     )
     return (owned,), []
+
+
+def linked(device: Device, said: str) -> Device:
+    """The device with what is said of the links: `pcie` between cards; `ethernet` or `400 Gbit/s` between nodes.
+
+    Ethernet without a figure is 100 Gbit/s, the least of cloud nodes with eight large GPUs.
+    """
+    words = said.lower()
+    if "pcie" in words:
+        device = replace(device, link_gb_s=min(device.link_gb_s, 32.0))
+    figure = re.search(r"([0-9]+(?:\.[0-9]+)?)\s*(t|g)(?:bit/s|bps|b/s|bit|be|b)\b", words)
+    if figure:
+        return replace(device, network_gb_s=float(figure[1]) * (1000 if figure[2] == "t" else 1) / 8)
+    return replace(device, network_gb_s=_ETHERNET_GB_S) if "ethernet" in words else device
 
 
 def priced(device: Device, count: int = 1) -> Machine:

@@ -24,9 +24,11 @@ from ftc.advisor.fitting import (
     levels,
     quick_fit,
     tightness,
+    workload,
 )
 from ftc.advisor.rules.choice import Shortfall
 from ftc.advisor.rules.labels import useful_epochs
+from ftc.advisor.scaling import Scaling, pays, scaling
 from ftc.advisor.sheet import Sheet
 from ftc.advisor.values import (
     Adapter,
@@ -68,10 +70,37 @@ def option(facts: Facts, method: str, adapter: Adapter, model: Architecture, mac
     """The method on that model and machine, in the fastest setup that fits (or the smallest, where none does)."""
     whole = _on(facts, method, adapter, model, machine)
     time = whole.candidate.time
+    if machine.offer is not None:
+        return _as_many_as_pay(facts, whole)
     if not whole.short and time is not None and time.bound != "communication":
         return whole
     tried = [whole, *(_on(facts, method, adapter, model, part) for part in _parts(machine))]
     return min(tried, key=lambda each: (len(each.short), _hours(each) if not each.short else 0.0))
+
+
+def _as_many_as_pay(facts: Facts, whole: Option) -> Option:
+    """On rented nodes: half of them, and half again, while the other half does not pay and nothing is broken."""
+    machine, candidate = whole.candidate.machine, whole.candidate
+    while machine is not None and machine.nodes > 1 and not whole.short and facts.spec.goal.quality != "fast":
+        nodes, times = machine.nodes // 2, machine.nodes / (machine.nodes // 2)
+        machine = replace(machine, nodes=nodes, usd_per_hour=machine.usd_per_hour / times)
+        model = whole.stages[0].sheet.model
+        fewer = _on(facts, candidate.method, candidate.adapter, model, machine)
+        if fewer.short or pays(_hours(fewer), _hours(whole), times):
+            break
+        whole = fewer
+    return whole
+
+
+def scaling_of(facts: Facts, candidate: Candidate) -> Scaling:
+    """The candidate's stages on one device and on up to a thousand: what each count would take and cost."""
+    model = next(each for each in facts.models if each.id == candidate.model)
+    machine = candidate.machine
+    if machine is None:
+        raise ValueError(f"{candidate.method} runs on no machine")
+    sheets = sheets_of(facts, candidate.method, candidate.adapter, model, machine)
+    stages = [(stage.setup, workload(sheet)) for stage, sheet in zip(candidate.stages, sheets, strict=True)]
+    return scaling(stages, machine.device, machine.usd_per_hour / machine.devices)
 
 
 def best(
@@ -122,7 +151,7 @@ def _pass(
                 continue
         if unshown(method, adapter, model, machine):
             continue
-        sheets = _sheets(facts, method, adapter, model, machine)
+        sheets = sheets_of(facts, method, adapter, model, machine)
         if max(tightness(sheet) for sheet in sheets) > room:
             tighter.append(machine)
             continue
@@ -148,10 +177,10 @@ def _too_slow(facts: Facts, sheets: list[Sheet], machine: Machine) -> bool:
 
 def tightest(facts: Facts, method: str, adapter: Adapter, model: Architecture, machine: Machine) -> float:
     """What the method asks for at least, over the room on that machine, by a guess that costs microseconds."""
-    return max(tightness(sheet) for sheet in _sheets(facts, method, adapter, model, machine))
+    return max(tightness(sheet) for sheet in sheets_of(facts, method, adapter, model, machine))
 
 
-def _sheets(facts: Facts, method: str, adapter: Adapter, model: Architecture, machine: Machine) -> list[Sheet]:
+def sheets_of(facts: Facts, method: str, adapter: Adapter, model: Architecture, machine: Machine) -> list[Sheet]:
     """One sheet a stage, with everything settled that memory and time depend on."""
     return [
         first_values(
@@ -265,7 +294,7 @@ def _parts(machine: Machine) -> Iterator[Machine]:
 
 def _on(facts: Facts, method: str, adapter: Adapter, model: Architecture, machine: Machine) -> Option:
     """The method on exactly that machine: as the rules ask for it, or with whatever makes it meet the ceilings."""
-    sheets = _sheets(facts, method, adapter, model, machine)
+    sheets = sheets_of(facts, method, adapter, model, machine)
     first = _option(facts, method, adapter, model, machine, tuple(quick_fit(sheet) for sheet in sheets))
     if not first.short or "memory" in first.short:
         return first

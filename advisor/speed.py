@@ -11,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ftc.advisor.collectives import collectives
 from ftc.advisor.memory import state_bytes, trained
-from ftc.advisor.memory.flow import BYTES, PAIRED
+from ftc.advisor.memory.flow import PAIRED
 from ftc.advisor.memory.static import trained_width, weights
 from ftc.advisor.memory.work import work_of
 from ftc.advisor.parameters import layout, lora_parameters
@@ -29,9 +30,6 @@ _REACHED_FP32 = 0.7  # of the rate outside tensor cores
 _BANDWIDTH = 0.85  # share of the memory bandwidth that streaming kernels reach
 _READS = 2.75  # bytes moved for each byte written: an operation reads one or two operands
 _CALL_S = 25e-6  # one operation through PyTorch, autograd and the trainer's hooks
-_PCIE_GB_S = 64.0  # links up to here are PCIe, which collectives use badly
-_LINK_PCIE, _LINK_NVLINK = 0.26, 0.6  # share of a link's one-direction rate that ring collectives reach
-_NETWORK_GB_S = 12.5  # between nodes, one direction: 100 Gbit/s, the least of cloud nodes with eight large GPUs
 _NOT_HIDDEN = 0.4  # share of the shorter of arithmetic and gathering that does not overlap
 _SLOW_16_BIT = 5.0  # bf16 and fp16 arithmetic on a CPU without AMX, against fp32; measured with torch 2.13
 _CPU_HALF_WIDTH = 110.0  # hidden size at which a CPU's products reach half of their best rate; measured likewise
@@ -73,7 +71,7 @@ def step_seconds(setup: Setup, device: Device, length: float) -> Step:
         total = setup.grad_accum * (compute + calls) + _update(setup, device) + _CPU_STEP_S
         return Step(compute=setup.grad_accum * compute, memory=0.0, calls=calls, communication=0.0, total=total)
     streamed = _READS * written / (device.bandwidth_gb_s * 1e9 * _BANDWIDTH)
-    gather, reduce = _collectives(setup, device)
+    gather, reduce = collectives(setup, device)
     busy = max(compute + streamed, calls)
     micro = max(busy, gather) + _NOT_HIDDEN * min(busy, gather)
     update = _update(setup, device)
@@ -191,18 +189,3 @@ def _update(setup: Setup, device: Device) -> float:
     everyone = setup.devices * setup.nodes if setup.sharding in ("fsdp", "zero2", "zero3") else 1
     moved = trained(setup) * (3 * trained_width(setup) + 2 * state_bytes(setup)) / everyone
     return moved / (device.bandwidth_gb_s * 1e9 * _BANDWIDTH)
-
-
-def _collectives(setup: Setup, device: Device) -> tuple[float, float]:
-    """Seconds of gathering weights for one micro-batch, and of summing gradients once a step; ring algorithms."""
-    count = setup.devices * setup.nodes
-    if count == 1 or setup.sharding == "none":
-        return 0.0, 0.0
-    link = device.link_gb_s if setup.nodes == 1 else min(device.link_gb_s, _NETWORK_GB_S)
-    reached = _LINK_NVLINK if link > _PCIE_GB_S or setup.nodes > 1 else _LINK_PCIE
-    rate, ring = link * 1e9 * reached, (count - 1) / count
-    sharded = setup.sharding in ("fsdp", "zero3")
-    width = min(BYTES[setup.compute], BYTES[setup.weights])
-    gather = 2 * ring * setup.architecture.parameters * width / rate if sharded else 0.0
-    reduce = ring * trained(setup) * trained_width(setup) * (2 if setup.sharding == "ddp" else 1) / rate
-    return gather, reduce * (1 - 0.3 * (setup.grad_accum > 1))

@@ -70,6 +70,7 @@ class Device:
     compute_capability: float | None
     source: str
     as_of: str = ""
+    network_gb_s: float | None = None  # of a node, one direction; None: as nodes of such cards are built
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

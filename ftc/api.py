@@ -89,6 +89,8 @@ def estimate_advice(advice: Advice) -> tuple[dict[str, Any], Candidate]:
     """The price tag of what was chosen, or of the nearest that did not fit, and which candidate that is."""
     from ftc.advisor.calibration import corrected
     from ftc.advisor.price_tag import price_tag
+    from ftc.advisor.scaling import scaling_json
+    from ftc.advisor.search import scaling_of
 
     verdict = advice.verdict
     chosen = verdict.chosen or next((each for each in verdict.alternatives if each.memory), None)
@@ -98,6 +100,8 @@ def estimate_advice(advice: Advice) -> tuple[dict[str, Any], Candidate]:
     tag = price_tag(chosen.memory, chosen.time, chosen.usd, chosen.machine.device, what=chosen.method)
     if chosen.setup:
         tag["corrected"] = corrected(chosen.machine.device, chosen.setup)
+    if chosen.machine.device.kind == "cuda":
+        tag["scaling"] = scaling_json(scaling_of(advice.facts, chosen))
     return tag, chosen
 
 

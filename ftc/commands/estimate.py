@@ -28,7 +28,12 @@ FLAGS_NEED = "without a spec, --model, --method and --gpu are needed"
     help="dpo, kto, reward, grpo and rloo train an adapter where --lora-rank is given, all weights otherwise.",
 )  # fmt: skip
 @click.option("--gpu", help="A name of `ftc gpus`, loosely: rtx4090, h100, a100-40gb; or cpu.")
-@click.option("--gpus", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--gpus", type=click.IntRange(min=1), default=1, show_default=True, help="Up to eight a node; more make nodes."
+)
+@click.option(
+    "--network", metavar="SPEED", help="Between nodes: ethernet, or a node's 400gbit. Default: as such nodes are built."
+)
 @click.option(
     "--sharding", type=click.Choice(["none", "ddp", "fsdp", "zero2", "zero3"]), help="Default: ddp for several GPUs."
 )
@@ -62,6 +67,7 @@ def estimate_command(spec: Path | None, *, exact: bool, as_json: bool, **flags: 
       ftc estimate --model Qwen/Qwen2.5-7B --method qlora --gpu rtx-4090 --rows 6000 --tokens 700
       ftc estimate --model Qwen/Qwen2.5-7B --method lora --gpu a100-80gb --exact
       ftc estimate --model ./my-model --method full --gpu h100 --gpus 8 --sharding fsdp --json
+      ftc estimate --model meta-llama/Llama-3.1-8B --method full --gpu h100 --gpus 256 --sharding fsdp --network 800gbit
     """
     given = [name for name in ("model", "method", "gpu") if flags[name] is not None]
     if spec is None and given:
@@ -96,16 +102,18 @@ def _from_flags(flags: dict[str, Any], *, exact: bool) -> dict[str, Any]:
     from ftc.advisor.cost import cost
     from ftc.advisor.duration import duration
     from ftc.advisor.gpus import find_gpu
-    from ftc.advisor.machine import priced
+    from ftc.advisor.machine import linked, priced
     from ftc.advisor.memory import memory
     from ftc.advisor.models import find_model
     from ftc.advisor.price_tag import price_tag
+    from ftc.advisor.scaling import scaling, scaling_json
     from ftc.advisor.values import Workload
 
     architecture, problems = find_model(flags["model"], Path())
     device, problem = find_gpu(flags["gpu"])
     if architecture is None or device is None:
         raise Refused([*problems, *([problem] if problem else [])])
+    device = linked(device, flags["network"] or "")
     setup = setup_of(architecture, flags)
     mean = flags["tokens"] or flags["seq_len"]
     workload = Workload(rows=flags["rows"], epochs=flags["epochs"], mean_tokens=min(mean, flags["seq_len"]))
@@ -113,6 +121,8 @@ def _from_flags(flags: dict[str, Any], *, exact: bool) -> dict[str, Any]:
     machine = priced(device, flags["gpus"])
     tag = price_tag(needed, time, cost(time, machine), device, what=flags["method"])
     tag["corrected"] = corrected(device, setup)
+    if device.kind == "cuda":
+        tag["scaling"] = scaling_json(scaling([(setup, workload)], device, machine.usd_per_hour / machine.devices))
     return _traced(tag, setup, Path(), device) if exact else tag
 
 
@@ -139,6 +149,7 @@ def _traced(tag: dict[str, Any], setup: Setup, folder: Path, device: Device) -> 
 
 def setup_of(architecture: Architecture, flags: Mapping[str, Any]) -> Setup:
     """The setup that flags mean."""
+    from ftc.advisor.collectives import nodes_of
     from ftc.advisor.values import Adapter, Objective, Setup
 
     method = flags["method"]
@@ -146,6 +157,7 @@ def setup_of(architecture: Architecture, flags: Mapping[str, Any]) -> Setup:
     adapter = method if supervised else ("lora" if flags["lora_rank"] else "full")
     trained = flags["weights"] if adapter == "full" else flags["adapters"]
     default_dtype: Literal["bf16", "fp32"] = "bf16" if trained == "bf16" else "fp32"
+    nodes = nodes_of(flags["gpus"])
     sharding: Sharding = flags["sharding"] or ("ddp" if flags["gpus"] > 1 else "none")
     # fp32 adapters on a 16-bit base with the model's own loss: peft in a loop of one's own, which casts nothing by
     # itself, holds on to what the model returns, and takes torch's optimiser and transformers' quantisation as they
@@ -176,7 +188,8 @@ def setup_of(architecture: Architecture, flags: Mapping[str, Any]) -> Setup:
         keep_outputs=plain,
         optimizer_kernel="foreach" if plain else "fused",
         sharding=sharding,
-        devices=flags["gpus"],
+        devices=flags["gpus"] // nodes,
+        nodes=nodes,
         offload=flags["offload"],
         reference=("adapter-off" if adapter == "lora" else "copy") if method in ("dpo", "kto") else "none",
     )

@@ -27,7 +27,10 @@ def show_estimate(result: dict[str, Any]) -> None:
     bound = result["throughput"]["bound"]
     out.print(f"time    {duration_range(result['hours'])}   {speed['likely']:,.0f} tokens/s per GPU, {bound}-bound")
     out.print(f"money   {money_range(result['usd'])}")
-    out.print(f"host    {gib_range(memory['host_gib'])} of main memory\n")
+    out.print(f"host    {gib_range(memory['host_gib'])} of main memory")
+    if "scaling" in result:
+        out.print(f"scale   {_scale(result['scaling'])}")
+    out.print("")
     if "corrected" in result:
         out.print(_corrected(result["corrected"]), style="dim")
     for name, value in memory["breakdown_gib"].items():
@@ -38,6 +41,14 @@ def show_estimate(result: dict[str, Any]) -> None:
     out.print("")
     for source in result["sources"]:
         out.print(f"  {source}", style="dim")
+
+
+def _scale(found: dict[str, Any]) -> str:
+    """Up to how many GPUs more of them pay, and why no more."""
+    most = found["pays_up_to"]
+    if most is None:
+        return str(found["because"])
+    return f"more GPUs pay up to {most:,}: {found['because']}"
 
 
 def _corrected(found: dict[str, dict[str, float]]) -> str:
