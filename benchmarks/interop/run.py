@@ -19,6 +19,7 @@ sys.path.insert(0, str(HERE.parents[1]))
 
 from ftc.compiler.exports import TOOLS, Tool, export  # noqa: E402
 from ftc.compiler.plan import Plan  # noqa: E402
+from ftc.compiler.plan_file import load_plan  # noqa: E402
 from tests.plans import chain_for, model, plan_for  # noqa: E402
 
 VERSIONS = ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "pydantic", "omegaconf", "torchao")
@@ -27,7 +28,7 @@ LLAMA = model(base="meta-llama/Llama-3.1-8B-Instruct", parameters=8_030_261_248,
 
 
 def plans() -> dict[str, Plan]:
-    """Method -> plan: every method that some tool has, on a Qwen and a Llama."""
+    """Name -> plan: every method that some tool has, on a Qwen and a Llama; and what `ftc compile` made of specs."""
     found = {method: plan_for(method) for method in ("sft-full", "sft-lora", "sft-qlora")}
     found |= {f"{method}-llama": plan_for(method, model=LLAMA) for method in ("sft-full", "sft-lora", "sft-qlora")}
     found["sft-lora-options"] = plan_for(
@@ -38,6 +39,11 @@ def plans() -> dict[str, Plan]:
     found["dpo-full"] = chain_for("dpo", adapter="full", model=LLAMA)
     found["dpo-qlora"] = chain_for("dpo", adapter="qlora")
     found["sft+dpo"] = chain_for("sft", "dpo")
+    for file in sorted((HERE.parents[1] / "tests" / "golden").glob("*.plan.json")):
+        plan, problems = load_plan(file)
+        if plan is None:
+            raise SystemExit(f"{file}: {problems}")
+        found[f"compiled {file.name.removesuffix('.plan.json')}"] = plan
     return found
 
 
