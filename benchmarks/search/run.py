@@ -16,10 +16,11 @@ from typing import Any
 
 from ftc.advisor import fitting
 from ftc.advisor.decide import decide
-from ftc.advisor.frontier import COUNTS, front, frontier, machines_of_catalogue
+from ftc.advisor.frontier import front, frontier, machines_of_catalogue
 from ftc.advisor.memory import loading, peak
 from ftc.advisor.models import catalogue
 from ftc.advisor.observe import observe
+from ftc.advisor.scaling import COUNTS
 from ftc.advisor.settle import settle
 from ftc.advisor.values import Facts
 from ftc.spec.load import load_text
