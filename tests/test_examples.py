@@ -1,7 +1,7 @@
 """The examples: all are found, compile or are refused as their pages say, have the data of their generators, and run.
 
-In the normal run every example that runs on a CPU goes through all of its stages with its training cut to a few steps;
-the slow tests run each as it stands, and it reaches what its page promises.
+With its training cut to a few steps, one example a kind goes through all of its stages in the normal run, and every one
+in the slow one, which also runs each as it stands: it reaches what its page promises.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ RUN = {
 }
 # example that is described, not given -> its verdict
 DESCRIBED = {"new-language": "cpt+sft", "big-model-planning": "sft-lora"}
+QUICK = ("finance-risk", "brand-voice", "legal-clauses")  # one a kind; the other kinds have tests of their own
 DONE, MISSED = 0, 4
 
 
@@ -106,7 +107,9 @@ def test_described_ones_are_advised_on_and_priced_and_not_compiled(name: str, tm
 
 
 @pytest.mark.train
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize(
+    "name", [each if each in QUICK else pytest.param(each, marks=pytest.mark.slow) for each in RUN]
+)
 def test_each_goes_through_all_of_its_stages(name: str, tmp_path: Path) -> None:
     pytest.importorskip("trl")
     _, report = run(copied(name, tmp_path), RUN[name][1])

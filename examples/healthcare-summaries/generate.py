@@ -11,7 +11,7 @@ import json
 import random
 from pathlib import Path
 
-NOTES = 420
+NOTES = 600
 SEED = 23
 
 FIRST = ["Ana", "Jonas", "Priya", "Tom", "Mei", "Luca", "Fatima", "Olek", "Grace", "Hugo", "Sara", "Ivan", "Ruth"]
