@@ -1,15 +1,17 @@
 """The rendered driver on a real local Ray, through the Jobs API. Opt-in: FTC_RAY_BIN names a folder with `ray` in it.
 
-The environment has ray[default,train] 2.60 and torch; a stand-in plays `ftc run`. Two workers on this machine play two
-nodes. benchmarks/interop/results_ray.json has what came out.
+The environment has ray[default,train] 2.60 and torch. Two workers on this machine play two nodes: once with a stand-in
+for `ftc run`, once with `ftc run` itself, to its report. benchmarks/interop/results_ray.json has what came out.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,8 +20,10 @@ from pathlib import Path
 import pytest
 
 from ftc.engines import rendered, run_on
+from ftc.runtime.journal import read
 from ftc.spec.diagnostics import Refused
 from tests.plans import hardware, plan_for
+from tests.runtime_plans import load, write_plan
 
 BIN = os.environ.get("FTC_RAY_BIN", "")
 PORT, DASHBOARD = 26379, 28265  # away from 10002 to 19999, which Ray gives to its workers
@@ -96,3 +100,26 @@ def test_a_plan_runs_on_ray_resumes_and_ends(
     assert caught.value.diagnostics[0].code == "R742"
     assert (tmp_path / "runs" / "ray").joinpath(f"{plan.run_name}.exit").read_text() == "3"
     assert len((tmp_path / "trace.0").read_text("utf-8").splitlines()) == 4  # 3 is final: one start, no other
+
+
+def test_a_plan_is_trained_on_two_workers_to_its_report(
+    cluster: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in cluster.items():
+        monkeypatch.setenv(name, value)
+    train = {
+        "nodes": 2, "processes": 1, "sharding": "ddp", "micro_batch": 8, "gradient_accumulation": 1, "steps": 60,
+        "epochs": 10.0, "save_steps": 20, "eval_steps": 20,
+    }  # fmt: skip
+    machine = {"gpu": "CPU", "kind": "cpu", "count": 1, "nodes": 2, "memory_gib": 8.0, "offer": None}
+    path = write_plan(tmp_path, "sft-lora", rows=240, held_out=60, train=train, hardware=machine)
+    plan = load(path)
+    words = ["cpus=1", f"setup=export PATH={Path(sys.executable).parent}:$PATH OMP_NUM_THREADS=1"]
+
+    said: list[str] = []
+    status = run_on(rendered(plan, path, "ray", words), path, say=said.append, on_job=lambda _: None)
+    assert status in (0, 4), said[-40:]  # 4: finished, below `goal.success`
+    folder = tmp_path / "runs" / plan.run_name
+    assert [each["exit_code"] for each in read(folder)[0] if each["kind"] == "run_ended"] == [status]
+    assert json.loads((folder / "report.json").read_bytes())["after"]["metrics"]["accuracy"]["value"] > 0
+    assert (folder / "model" / "model.safetensors").is_file()
