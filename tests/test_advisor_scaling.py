@@ -260,6 +260,12 @@ def test_people_are_told_when_more_no_longer_pay() -> None:
     assert "more GPUs pay up to " in done.stdout
 
 
+def test_a_network_that_says_nothing_is_refused() -> None:
+    line = ["--model", MODELS[1], "--method", "full", "--gpu", "h100-sxm", "--gpus", "16"]
+    assert CliRunner().invoke(estimate_command, [*line, "--network", "fast"]).exit_code == 2
+    assert CliRunner().invoke(estimate_command, [*line, "--network", "1.6tbit"]).exception is None
+
+
 def test_rented_nodes_that_do_not_pay_are_left_out() -> None:
     counts = {each.count for each in offers() if each.gpu == "H100 SXM"}
     assert 8 in counts

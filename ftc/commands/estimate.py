@@ -113,7 +113,10 @@ def _from_flags(flags: dict[str, Any], *, exact: bool) -> dict[str, Any]:
     device, problem = find_gpu(flags["gpu"])
     if architecture is None or device is None:
         raise Refused([*problems, *([problem] if problem else [])])
-    device = linked(device, flags["network"] or "")
+    if flags["network"]:
+        device = linked(device, flags["network"])
+        if device.network_gb_s is None:
+            raise click.UsageError(f"--network {flags['network']}: ethernet, or a speed as in 400gbit")
     setup = setup_of(architecture, flags)
     mean = flags["tokens"] or flags["seq_len"]
     workload = Workload(rows=flags["rows"], epochs=flags["epochs"], mean_tokens=min(mean, flags["seq_len"]))
