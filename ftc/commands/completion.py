@@ -21,12 +21,10 @@ def completion_command(*, shell: str, as_json: bool) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    from ftc.cli import ftc
-
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"no completion for {shell}")
-    script = found(ftc, {}, "ftc", "_FTC_COMPLETE").source()
+    script = found(click.get_current_context().find_root().command, {}, "ftc", "_FTC_COMPLETE").source()
     if as_json:
         from ftc.views.output import write_json
 
