@@ -222,4 +222,10 @@ CODES: dict[str, Code] = {
         "trainer refuses to start once the model has been loaded.",
         fix="Give a multiple, or only one of the two: the other then follows.",
     ),
+    "S190": Code(
+        title="no such code",
+        checks="`ftc explain` is given a code that has a page, or a key of a plan.",
+        why="There is nothing to explain.",
+        fix="Write one of the codes that are suggested.",
+    ),
 }
