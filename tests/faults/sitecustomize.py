@@ -1,7 +1,7 @@
 """Faults for tests, put into the stages' processes through PYTHONPATH and chosen by FTC_TEST_FAULT.
 
 `oom-above-N`, `nan-at-N`, `disk-at-N`, `hang-once-at-N`: N is the micro-batch, or the optimiser step. What is patched
-is `ftc.runtime.training`, once it has been imported.
+is the trainer of `ftc.runtime.stages.sft`, once that has been imported.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-TARGET = "ftc.runtime.training"
+TARGET = "ftc.runtime.stages.sft"
 
 
-def patch(training: Any) -> None:
+def patch(stage: Any) -> None:
     fault, _, number = os.environ.get("FTC_TEST_FAULT", "").rpartition("-")
     at = int(number or 0)
-    step, save = training.Trainer.training_step, training.Trainer._save_checkpoint
+    step, save = stage.Trainer.training_step, stage.Trainer._save_checkpoint
 
     def training_step(self: Any, model: Any, inputs: Any, *arguments: Any, **named: Any) -> Any:
         now = self.state.global_step + 1
@@ -46,7 +46,7 @@ def patch(training: Any) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
         return save(self, *arguments, **named)
 
-    training.Trainer.training_step, training.Trainer._save_checkpoint = training_step, save_checkpoint
+    stage.Trainer.training_step, stage.Trainer._save_checkpoint = training_step, save_checkpoint
 
 
 class Loader(importlib.abc.Loader):
