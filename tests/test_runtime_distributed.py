@@ -55,7 +55,7 @@ def command(plan: Path) -> list[str]:
     return [sys.executable, "-c", code, str(plan)]
 
 
-@pytest.fixture(scope="module", params=["sft-full", "sft-lora"])
+@pytest.fixture(scope="module", params=["sft-lora", pytest.param("sft-full", marks=pytest.mark.slow)])
 def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """One process, and where its run lies."""
     return request.param, trained(tmp_path_factory.mktemp("alone"), request.param)
@@ -75,6 +75,7 @@ def test_two_processes_end_where_one_does(alone: tuple[str, Path], sharding: str
     assert steps[1] == pytest.approx(steps[0], abs=1e-3), "one journal, and the same losses in it"
 
 
+@pytest.mark.slow
 def test_a_stop_reaches_both_and_the_run_goes_on(tmp_path: Path) -> None:
     train = {"steps": 40, "save_steps": 10, "eval_steps": 0, "logging_steps": 1, **SPREAD, "sharding": "ddp"}
     plan = write_plan(tmp_path, "sft-full", scored=False, train=train, rows=96, held_out=24)

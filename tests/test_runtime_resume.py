@@ -124,7 +124,12 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     return find
 
 
-@pytest.mark.parametrize("method", ["sft-full", "sft-lora", "sft-qlora"])
+SLOW = pytest.mark.slow  # the same again for what differs little; `make test-all` runs it
+
+
+@pytest.mark.parametrize(
+    "method", [pytest.param("sft-full", marks=SLOW), "sft-lora", pytest.param("sft-qlora", marks=SLOW)]
+)
 def test_killed_three_times_and_the_weights_are_the_same(
     tmp_path: Path, method: str, undisturbed: Callable[[str], str]
 ) -> None:
@@ -170,7 +175,7 @@ def _holds(pid: int, file: Path) -> bool:
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=SLOW)])
 def test_a_signal_checkpoints_and_ends_resumable(
     tmp_path: Path, number: signal.Signals, undisturbed: Callable[..., str]
 ) -> None:

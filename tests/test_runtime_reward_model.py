@@ -71,7 +71,8 @@ def weights(folder: Path, stage: str) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("adapter", [pytest.param("full", marks=pytest.mark.slow), "qlora"])
+@pytest.mark.slow
+@pytest.mark.parametrize("adapter", ["full", "qlora"])
 def test_a_reward_model_and_a_policy_on_its_leash(tmp_path: Path, adapter: str) -> None:
     outcome = run(rlhf_plan(tmp_path, ("prepare", "reward", "rloo"), adapter), tmp_path / "runs")
     assert outcome.exit_code == DONE, outcome.diagnostics
@@ -88,6 +89,7 @@ def test_a_reward_model_and_a_policy_on_its_leash(tmp_path: Path, adapter: str) 
     assert rewards[0]["kl"] == pytest.approx(0.0, abs=1e-4), "the reference is where the policy started"
 
 
+@pytest.mark.slow
 def test_a_stopped_policy_goes_on_as_if_it_were_not(tmp_path: Path) -> None:
     write_prompts(tmp_path / "prompts.jsonl", 40)
     (tmp_path / "rewards.py").write_text(SCORE)
