@@ -66,6 +66,7 @@ def _stopping(folder: Path) -> Any:
     return on_event
 
 
+@pytest.mark.slow
 def test_a_resumed_merged_and_reloaded_model_has_the_held_out_scores_of_before(finished: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -107,6 +107,7 @@ class TestRuns:
         pytest.importorskip("trl")
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
+    @pytest.mark.slow
     def test_the_run_goes_on_from_the_probed_steps(self, tmp_path: Path) -> None:
         from ftc.runtime.supervisor import DONE, run
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ftc.compiler.targets import read_options, render
 from ftc.runtime.journal import read
 from tests.runtime_plans import load, write_plan
@@ -17,6 +19,7 @@ SPREAD = {"nodes": 2, "processes": 1, "sharding": "ddp", "micro_batch": 8, "grad
 CPU = {"gpu": "CPU", "kind": "cpu", "count": 1, "nodes": 2, "memory_gib": 8.0, "offer": None}
 
 
+@pytest.mark.slow
 def test_a_plan_runs_on_two_nodes_survives_a_preemption_and_reports(
     cluster: dict[str, str],  # noqa: F811 - the fixture
     tmp_path: Path,
