@@ -18,7 +18,8 @@ from ftc.compiler.plan import Plan
 from ftc.runtime import journal as journals
 from ftc.runtime.context import results
 from ftc.runtime.loading import ADAPTER_CONFIG
-from ftc.runtime.run_folder import RunFolder, write_whole
+from ftc.runtime.run_folder import RunFolder
+from ftc.spec.files import write_whole
 
 TARGETS = ("transformers", "adapter", "vllm", "gguf", "ollama")
 CONVERTER = "convert_hf_to_gguf.py"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ftc.spec.files import write_whole
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -62,17 +64,6 @@ def _plain(name: str) -> str:
     if not name or any(part in name for part in ("/", "\\", "..", "\0")):
         raise ValueError(f"not a name: {name!r}")
     return name
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write under a temporary name, flush, rename: a reader never meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    beside.replace(path)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -34,12 +34,13 @@ from ftc.runtime.drift import drift, missing_libraries
 from ftc.runtime.follow import follow
 from ftc.runtime.journal import Event, Journal, Tail
 from ftc.runtime.processes import Starter
-from ftc.runtime.run_folder import RunFolder, write_whole
+from ftc.runtime.run_folder import RunFolder
 from ftc.runtime.spending import over_budget, spent_hours
 from ftc.runtime.stages import MODULES
 from ftc.runtime.torchrun import meeting
 from ftc.runtime.trackers import TRACKERS, not_installed
 from ftc.spec.diagnostics import Diagnostic, Severity
+from ftc.spec.files import write_whole
 
 DONE, FAILED, WRONG, CANNOT, MISSED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 LOCK = ".run.lock"

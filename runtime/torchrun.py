@@ -17,7 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ftc.runtime.distributed import STOP_FILE
-from ftc.runtime.run_folder import RunFolder, write_whole
+from ftc.runtime.run_folder import RunFolder
+from ftc.spec.files import write_whole
 
 WORDS = {signal.SIGTERM: b"stop", signal.SIGUSR1: b"finish"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import random
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,6 +26,13 @@ INTENTS = {
 }
 LABELS = list(INTENTS)
 CHANCE = 1 / len(LABELS)
+FAULTS = Path(__file__).parent / "faults"
+
+
+def fault(name: str) -> dict[str, str]:
+    """The environment in which training has the fault; tests/faults/sitecustomize.py lists them."""
+    path = os.pathsep.join(filter(None, [str(FAULTS), os.environ.get("PYTHONPATH")]))
+    return {"PYTHONPATH": path, "FTC_TEST_FAULT": name}
 
 
 def write_rows(path: Path, rows: int, seed: int) -> None:

@@ -15,7 +15,7 @@ import pytest
 from ftc.runtime import supervisor
 from ftc.runtime.journal import read
 from ftc.runtime.torchrun import meeting
-from tests.runtime_plans import load, write_plan
+from tests.runtime_plans import fault, load, write_plan
 
 LORA = {
     "rank": 8,
@@ -77,9 +77,9 @@ def test_two_processes_end_where_one_does(alone: tuple[str, Path], sharding: str
 
 @pytest.mark.slow
 def test_a_stop_reaches_both_and_the_run_goes_on(tmp_path: Path) -> None:
-    train = {"steps": 40, "save_steps": 10, "eval_steps": 0, "logging_steps": 1, **SPREAD, "sharding": "ddp"}
+    train = {"steps": 24, "save_steps": 10, "eval_steps": 0, "logging_steps": 1, **SPREAD, "sharding": "ddp"}
     plan = write_plan(tmp_path, "sft-full", scored=False, train=train, rows=96, held_out=24)
-    process = subprocess.Popen(command(plan))
+    process = subprocess.Popen(command(plan), env={**os.environ, **fault("slow-300")})
     folder = tmp_path / "runs" / load(plan).run_name
     _until(folder, lambda events: any(each["kind"] == "step" and each["step"] >= 3 for each in events))
     os.kill(process.pid, signal.SIGTERM)

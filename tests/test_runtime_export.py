@@ -18,8 +18,8 @@ from ftc.runtime import answers, scores
 from ftc.runtime.ollama import around_turns, modelfile, put_together
 from ftc.runtime.run_folder import RunFolder, read_rows
 from ftc.runtime.stages.export import _different
-from ftc.runtime.supervisor import run
-from tests.runtime_plans import LABELS, write_plan
+from ftc.runtime.supervisor import INTERRUPTED, run
+from tests.runtime_plans import LABELS, fault, write_plan
 
 pytestmark = pytest.mark.train
 CHATML = (
@@ -43,7 +43,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     text = json.loads(plan.read_text())
     next(each for each in text["stages"] if each["kind"] == "export")["arguments"]["target"] = "vllm"
     plan.write_text(json.dumps(text))
-    outcome = run(plan, folder / "runs", on_event=_stopping(folder))
+    with patch.context() as slowly:
+        for name, value in fault("slow-200").items():
+            slowly.setenv(name, value)
+        outcome = run(plan, folder / "runs", on_event=_stopping())
+        assert outcome.exit_code == INTERRUPTED, outcome.diagnostics
     outcome = run(plan, folder / "runs")
     patch.undo()
     assert outcome.exit_code == 0, outcome.diagnostics
@@ -51,7 +55,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return outcome.folder
 
 
-def _stopping(folder: Path) -> Any:
+def _stopping() -> Any:
     """Kills the training once, after its first checkpoint."""
     import os
     import signal
@@ -66,7 +70,6 @@ def _stopping(folder: Path) -> Any:
     return on_event
 
 
-@pytest.mark.slow
 def test_a_resumed_merged_and_reloaded_model_has_the_held_out_scores_of_before(finished: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -12,7 +12,7 @@ import pytest
 from ftc.compiler.plan import Plan
 from ftc.compiler.plan_file import load_plan
 from ftc.runtime.probe import before, corrected, measured_twice, to_probe
-from tests.runtime_plans import write_plan
+from tests.runtime_plans import fault, write_plan
 
 RANGE = {"low": 0.5, "likely": 1.0, "high": 2.0}
 BASIS = {
@@ -107,10 +107,11 @@ class TestRuns:
         pytest.importorskip("trl")
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
-    @pytest.mark.slow
-    def test_the_run_goes_on_from_the_probed_steps(self, tmp_path: Path) -> None:
+    def test_the_run_goes_on_from_the_probed_steps(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from ftc.runtime.supervisor import DONE, run
 
+        for name, value in fault("slow-100").items():
+            monkeypatch.setenv(name, value)
         train = {"steps": 40, "save_steps": 40, "eval_steps": 20, "logging_steps": 10}
         plan = write_plan(tmp_path, "sft-full", rows=240, held_out=30, train=train)
         events: list[Any] = []

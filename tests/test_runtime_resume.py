@@ -23,14 +23,12 @@ import pytest
 
 from ftc.runtime import journal, supervisor
 from ftc.runtime.journal import Event
-from tests.runtime_plans import load, write_plan
+from tests.runtime_plans import fault, load, write_plan
 
 pytestmark = pytest.mark.train
 pytest.importorskip("trl")
-FAULTS = Path(__file__).parent / "faults"
 PATIENCE_SECONDS = 240.0
 TRAIN = {"steps": 24, "save_steps": 4, "eval_steps": 12, "logging_steps": 4}
-LONG = {**TRAIN, "steps": 160, "save_steps": 20, "eval_steps": 80}  # goes on while a signal is on its way
 
 
 @dataclass
@@ -108,28 +106,22 @@ def alive(marker: str) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """The weights of a run that nobody disturbed, a method."""
-    known: dict[tuple[str, int], str] = {}
+    known: dict[str, str] = {}
 
-    def find(method: str, train: dict[str, int] = TRAIN) -> str:
-        key = (method, train["steps"])
-        if key not in known:
+    def find(method: str) -> str:
+        if method not in known:
             folder = tmp_path_factory.mktemp(method)
-            code, _, running = finish(write_plan(folder, method, train=train, scored=False), folder / "runs")
+            code, _, running = finish(write_plan(folder, method, train=TRAIN, scored=False), folder / "runs")
             assert code == supervisor.DONE
-            known[key] = weights(running.folder)
-        return known[key]
+            known[method] = weights(running.folder)
+        return known[method]
 
     return find
 
 
-SLOW = pytest.mark.slow  # the same again for what differs little; `make test-all` runs it
-
-
-@pytest.mark.parametrize(
-    "method", [pytest.param("sft-full", marks=SLOW), "sft-lora", pytest.param("sft-qlora", marks=SLOW)]
-)
+@pytest.mark.parametrize("method", ["sft-full", "sft-lora", "sft-qlora"])
 def test_killed_three_times_and_the_weights_are_the_same(
     tmp_path: Path, method: str, undisturbed: Callable[[str], str]
 ) -> None:
@@ -175,23 +167,23 @@ def _holds(pid: int, file: Path) -> bool:
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=SLOW)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_checkpoints_and_ends_resumable(
-    tmp_path: Path, number: signal.Signals, undisturbed: Callable[..., str]
+    tmp_path: Path, number: signal.Signals, undisturbed: Callable[[str], str]
 ) -> None:
-    plan = write_plan(tmp_path, "sft-lora", train=LONG, scored=False)
-    running = start(plan, tmp_path / "runs")
-    running.until(trained(20))
+    plan = write_plan(tmp_path, "sft-lora", train=TRAIN, scored=False)
+    running = start(plan, tmp_path / "runs", **fault("slow-300"))
+    running.until(trained(4))
     os.kill(running.process.pid, number)
     said, _ = running.process.communicate(timeout=PATIENCE_SECONDS)
     assert running.process.returncode == supervisor.INTERRUPTED
     assert b"R202" in said
     interrupted = of_kind(running.events(), "stage_interrupted")
-    assert interrupted[-1]["step"] > 20, "it saved where it was, not where it had been"
+    assert interrupted[-1]["step"] > 4, "it saved where it was, not where it had been"
     code, _, again = finish(plan, tmp_path / "runs")
     assert code == supervisor.DONE
     assert of_kind(again.events(), "resumed")[-1]["step"] == interrupted[-1]["step"]
-    assert weights(again.folder) == undisturbed("sft-lora", LONG)
+    assert weights(again.folder) == undisturbed("sft-lora")
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path: Path, undisturbed: Callable[[str], str]) -> None:
@@ -242,7 +234,7 @@ def test_a_garbled_journal_is_said_and_costs_no_stage_that_it_still_names(tmp_pa
 
 def test_out_of_memory_is_answered_with_half_the_micro_batch(tmp_path: Path) -> None:
     plan = write_plan(tmp_path, "sft-lora", train=TRAIN, scored=False)
-    code, codes, running = finish(plan, tmp_path / "runs", PYTHONPATH=str(FAULTS), FTC_TEST_FAULT="oom-above-8")
+    code, codes, running = finish(plan, tmp_path / "runs", **fault("oom-above-8"))
     assert code == supervisor.DONE
     assert "R301" in codes
     result = of_kind([each for each in running.events() if each["stage"] == "sft"], "stage_finished")[0]["result"]
@@ -251,7 +243,7 @@ def test_out_of_memory_is_answered_with_half_the_micro_batch(tmp_path: Path) -> 
 
 def test_a_loss_that_is_no_number_goes_back_once_then_names_the_rows(tmp_path: Path) -> None:
     plan = write_plan(tmp_path, "sft-lora", train=TRAIN, scored=False)
-    code, codes, running = finish(plan, tmp_path / "runs", PYTHONPATH=str(FAULTS), FTC_TEST_FAULT="nan-at-10")
+    code, codes, running = finish(plan, tmp_path / "runs", **fault("nan-at-10"))
     assert code == supervisor.FAILED
     assert codes[-1] == "R206"
     assert "R302" in codes
@@ -265,7 +257,7 @@ def test_a_loss_that_is_no_number_goes_back_once_then_names_the_rows(tmp_path: P
 
 def test_a_full_disk_ends_cleanly_and_continues(tmp_path: Path, undisturbed: Callable[[str], str]) -> None:
     plan = write_plan(tmp_path, "sft-lora", train=TRAIN, scored=False)
-    code, codes, _ = finish(plan, tmp_path / "runs", PYTHONPATH=str(FAULTS), FTC_TEST_FAULT="disk-at-12")
+    code, codes, _ = finish(plan, tmp_path / "runs", **fault("disk-at-12"))
     assert (code, codes[-1]) == (supervisor.FAILED, "R207")
     code, _, again = finish(plan, tmp_path / "runs")
     assert code == supervisor.DONE
@@ -275,8 +267,7 @@ def test_a_full_disk_ends_cleanly_and_continues(tmp_path: Path, undisturbed: Cal
 
 def test_a_stage_that_hangs_is_ended_and_continued(tmp_path: Path, undisturbed: Callable[[str], str]) -> None:
     plan = write_plan(tmp_path, "sft-lora", train=TRAIN, scored=False)
-    fault = {"PYTHONPATH": str(FAULTS), "FTC_TEST_FAULT": "hang-once-at-10", "FTC_STALL_SECONDS": "20"}
-    code, codes, running = finish(plan, tmp_path / "runs", **fault)
+    code, codes, running = finish(plan, tmp_path / "runs", **fault("hang-once-at-10"), FTC_STALL_SECONDS="20")
     assert code == supervisor.DONE
     assert "R204" in codes
     assert weights(running.folder) == undisturbed("sft-lora")

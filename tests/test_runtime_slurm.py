@@ -8,18 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from ftc.compiler.targets import read_options, render
 from ftc.runtime.journal import read
-from tests.runtime_plans import load, write_plan
+from tests.runtime_plans import fault, load, write_plan
 from tests.test_compiler_targets_slurm import Call, cluster, pytestmark, state, wait_for  # noqa: F401 - a fixture
 
 SPREAD = {"nodes": 2, "processes": 1, "sharding": "ddp", "micro_batch": 8, "gradient_accumulation": 1}
 CPU = {"gpu": "CPU", "kind": "cpu", "count": 1, "nodes": 2, "memory_gib": 8.0, "offer": None}
 
 
-@pytest.mark.slow
 def test_a_plan_runs_on_two_nodes_survives_a_preemption_and_reports(
     cluster: dict[str, str],  # noqa: F811 - the fixture
     tmp_path: Path,
@@ -28,11 +25,9 @@ def test_a_plan_runs_on_two_nodes_survives_a_preemption_and_reports(
     plan_file = write_plan(tmp_path, "sft-lora", rows=240, held_out=60, train=train, hardware=CPU)
     plan = load(plan_file)
     folder = tmp_path / "runs" / plan.run_name
-    words = [
-        "partition=low",
-        "grace_seconds=60",
-        f"setup=export PATH={Path(sys.executable).parent}:$PATH OMP_NUM_THREADS=1",
-    ]
+    slowly = " ".join(f"{name}={value}" for name, value in fault("slow-100").items())
+    setup = f"export PATH={Path(sys.executable).parent}:$PATH OMP_NUM_THREADS=1 {slowly}"
+    words = ["partition=low", "grace_seconds=60", f"setup={setup}"]
     options, problems = read_options("slurm", words)
     files, found = render(plan, plan_file.name, "slurm", options)
     assert problems + found == []
@@ -58,7 +53,8 @@ def test_a_plan_runs_on_two_nodes_survives_a_preemption_and_reports(
     call("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would hold it for two minutes
     wait_for(ended, seconds=300)
     log = "\n".join(path.read_text() for path in tmp_path.glob("*.log"))
-    assert state(call, job) == "COMPLETED", log[-3000:]
+    controller = Path(cluster["SLURM_CONF"]).parent / "log" / "slurmctld"
+    assert state(call, job) == "COMPLETED", f"{log[-3000:]}\n{controller.read_text()[-3000:]}"
     events = read(folder)[0]
     assert [each["exit_code"] for each in events if each["kind"] == "run_ended"] == [130, 0]
     (resumed,) = [each for each in events if each["kind"] == "resumed"]

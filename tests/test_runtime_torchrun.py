@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ftc.runtime import torchrun
-from ftc.runtime.torchrun import Meeting, meeting, own_address, rendezvous
+from ftc.runtime.torchrun import Meeting, Torchrun, meeting, own_address, rendezvous
 
 
 def words(node_rank: int, nodes: int = 2, endpoint: str = "localhost:29400") -> list[str]:
@@ -50,3 +55,12 @@ def test_the_meeting_is_as_the_engine_says() -> None:
     told = {"PET_NNODES": "4", "PET_NODE_RANK": "3", "PET_RDZV_ENDPOINT": "a:1", "PET_RDZV_ID": "run"}
     assert meeting(told) == Meeting(nodes=4, node_rank=3, endpoint="a:1", id="run")
     assert meeting({}).nodes == 1
+
+
+def test_all_nodes_may_ask_for_a_stop_at_once(tmp_path: Path) -> None:
+    node: Any = SimpleNamespace(stop_file=tmp_path / "sft" / ".stop")
+    with ThreadPoolExecutor(8) as nodes:
+        asked = [nodes.submit(Torchrun.signal, node, signal.SIGTERM) for _ in range(200)]
+    assert [each.exception() for each in asked] == [None] * 200
+    assert node.stop_file.read_bytes() == b"stop"
+    assert len(list(node.stop_file.parent.iterdir())) == 1

@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ftc.runtime.run_folder import read_rows, write_json, write_rows, write_whole
+from ftc.runtime.run_folder import read_rows, write_json, write_rows
+from ftc.spec.files import write_whole
 
 FOLDER = "prompt"
 TEMPLATE, EXAMPLES, REST = "template.j2", "examples.jsonl", "prompt.json"

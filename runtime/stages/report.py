@@ -9,8 +9,9 @@ from ftc.runtime.card import card
 from ftc.runtime.context import Context
 from ftc.runtime.report_facts import facts
 from ftc.runtime.report_page import page
-from ftc.runtime.run_folder import write_json, write_whole
+from ftc.runtime.run_folder import write_json
 from ftc.runtime.secrecy import clean
+from ftc.spec.files import write_whole
 
 CARD = "README.md"
 

@@ -1,7 +1,8 @@
 """Faults for tests, put into the stages' processes through PYTHONPATH and chosen by FTC_TEST_FAULT.
 
-`oom-above-N`, `nan-at-N`, `disk-at-N`, `hang-once-at-N`: N is the micro-batch, or the optimiser step. What is patched
-is the trainer of `ftc.runtime.stages.sft`, once that has been imported.
+`oom-above-N`, `nan-at-N`, `disk-at-N`, `hang-once-at-N`: N is the micro-batch, or the optimiser step. `slow-N`: each
+step takes N milliseconds more, so that a signal surely comes before the last one. What is patched is the trainer of
+`ftc.runtime.stages.sft`, once that has been imported.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ def patch(stage: Any) -> None:
         now = self.state.global_step + 1
         if fault == "oom-above" and inputs["input_ids"].shape[0] > at:
             raise MemoryError("injected: out of memory")
+        if fault == "slow":
+            time.sleep(at / 1000)
         if fault == "hang-once-at" and now == at:
             mark = Path(self.args.output_dir) / "hung"
             if not mark.exists():
