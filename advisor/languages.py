@@ -7,6 +7,8 @@ here is taken to know English.
 
 from __future__ import annotations
 
+import re
+
 WORDS = {
     "english": "en", "german": "de", "french": "fr", "spanish": "es", "italian": "it", "portuguese": "pt",
     "dutch": "nl", "polish": "pl", "russian": "ru", "chinese": "zh", "japanese": "ja", "korean": "ko",
@@ -39,6 +41,11 @@ FAMILIES = (
 )
 
 
+_SEVERAL = re.compile(r"[,;/+&]|\band\b")
+_MANY = ("multilingual", "multi", "mixed", "several", "various")
+_MANY_FROM = 8  # languages of a family that is called multilingual; a rule of thumb: Llama 3.1 and its eight
+
+
 def code(language: str) -> str:
     """The ISO code of a language as written (`en`, `en-GB`, `German`); unknown words stay as they are."""
     word = language.strip().lower()
@@ -46,15 +53,17 @@ def code(language: str) -> str:
 
 
 def covers(model: str, language: str) -> bool:
-    """True where the model's family names the language among those it was trained for."""
-    wanted = code(language)
-    if wanted == "en":
-        return True
+    """True where the model's family names the language, or each of several, among those it was trained for."""
     known = next((codes for piece, codes in FAMILIES if piece in model.lower()), "en")
-    return wanted in known.split()
+    return _names(known, language)
 
 
 def multilingual(language: str) -> str:
     """The first family that knows the language; empty where none does."""
-    wanted = code(language)
-    return next((piece for piece, codes in FAMILIES if wanted in codes.split()), "")
+    return next((piece for piece, codes in FAMILIES if _names(codes, language)), "")
+
+
+def _names(codes: str, language: str) -> bool:
+    known = codes.split()
+    wanted = [code(each) for each in _SEVERAL.split(language.lower()) if each.strip()]
+    return all(len(known) >= _MANY_FROM if each in _MANY else each in ("en", *known) for each in wanted)

@@ -20,8 +20,8 @@ RESTRICTED_OUTPUTS = (
     "claude",
     "gemini",
     "terms",
-    "proprietary",
 )
+UNCLEAR = ("unknown", "unclear", "scraped", "crawled", "not stated")
 
 # Models that are known by name where no licence is given. Source: the owners' model cards.
 MODEL_LICENCES = (

@@ -11,10 +11,15 @@ from ftc.spec.profile import Lengths, SetProfile
 
 CHECKABLE_FORMATS = ("question-final-answer", "prompts-with-tests")
 FACT_TASKS = ("qa", "chat", "generation", "domain-adaptation")  # tasks whose answers carry facts of the world
-REGULATED = ("health", "medic", "clinic", "hospital", "financ", "bank", "insur", "legal", "law", "credit")
+REGULATED = (
+    "health", "medic", "clinic", "hospital", "patient", "pharma", "biomed", "radiolog", "oncolog", "nursing", "financ",
+    "bank", "insur", "credit", "loan", "mortgage", "invest", "trading", "legal", "law", "court", "attorney",
+    "compliance",
+)  # fmt: skip
 CODE_DOMAINS = ("software", "code", "coding", "program", "sql", "database", "devops")
 SMALL_MODEL_WISHES = ("latency-50ms", "latency-100ms", "edge-deploy", "cpu-serving")
 FAST_KNOWLEDGE = ("monthly", "weekly", "daily", "hourly")
+ANSWERED_TASKS = ("qa", "generation")  # tasks whose final answers a program checks where the spec says that it does
 REASONING_TRACE_TOKENS = 64  # a final answer alone is shorter than this; a rule of thumb
 
 
@@ -39,10 +44,18 @@ def regulated(facts: Facts) -> bool:
 
 def final_answers_only(facts: Facts) -> bool:
     """True where the rows are questions with a checkable final answer and no worked solution to learn from."""
-    rows = facts.profile.demonstrations
-    if rows is None or rows.format not in CHECKABLE_FORMATS or facts.spec.goal.task != "reasoning":
+    rows, task = facts.profile.demonstrations, facts.spec.goal.task
+    if rows is None or rows.format not in CHECKABLE_FORMATS:
+        return False
+    if task != "reasoning" and not (task in ANSWERED_TASKS and checked(facts)):
         return False
     return rows.completion is None or rows.completion.mean < REASONING_TRACE_TOKENS
+
+
+def checked(facts: Facts) -> bool:
+    """True where the spec names a program that scores answers."""
+    written = facts.spec.data.feedback
+    return facts.spec.data.checkable or (written is not None and written.type == "verifiable")
 
 
 def demonstrations(facts: Facts) -> int:

@@ -12,6 +12,7 @@ from ftc.advisor import reading
 from ftc.advisor.model_choice import ranked
 from ftc.advisor.reading import has
 from ftc.advisor.rules.choice import Shortfall
+from ftc.advisor.rules.feedback import enough_pairs
 from ftc.advisor.rules.need import PILOT_FROM
 from ftc.advisor.rules.registry import FITS, GIVEN, LEARNS
 from ftc.advisor.search import Option, best, hopeless, method_of
@@ -72,11 +73,22 @@ def _leaf(method: str, trace: tuple[Finding, ...]) -> Settled:
 
 
 def _fitted(
-    facts: Facts, family: str, adapters: tuple[Adapter, ...], trace: tuple[Finding, ...], stand_ins: int
+    facts: Facts,
+    family: str,
+    adapters: tuple[Adapter, ...],
+    trace: tuple[Finding, ...],
+    stand_ins: int,
+    missed: tuple[Option, ...] = (),
 ) -> Settled:
-    """The first model and adapter that can be run; what else the family falls back to; or infeasible."""
-    models = ranked(facts)[: 1 + stand_ins]
-    misses: list[Option] = []
+    """The first model and adapter that can be run; what else the family falls back to; or infeasible.
+
+    `missed` is what a better method than this one lacked.
+    """
+    less = _lesser(facts, family) if facts.spec.method == "auto" else ""
+    # Rewards on another model are a worse bargain than the same data on the one that was asked for.
+    kept = less and family in ("rlhf", "grpo") and facts.spec.model.base != "auto"
+    models = ranked(facts)[: 1 if kept else 1 + stand_ins]
+    misses = list(missed)
     for model in models:
         for adapter in adapters:
             if model is not models[0] and hopeless(facts, family, adapter, model):
@@ -86,8 +98,9 @@ def _fitted(
                 return _run(found, model, tuple(misses), trace)
             if found is not None and model is models[0]:
                 misses.append(found)
-    if family == "cpt+sft" and facts.spec.method == "auto" and reading.demonstrations(facts) >= PILOT_FROM:
-        return _fitted(facts, "adapter", adapters if adapters == ("full",) else LIGHT, trace, stand_ins)
+    if less:
+        light = adapters if adapters == ("full",) else LIGHT
+        return _fitted(facts, less, light, trace, stand_ins, tuple(misses))
     if family == "cpt+sft" and facts.spec.method == "auto" and facts.spec.goal.task == "domain-adaptation":
         return _leaf("rag", (*trace, FITS.sign(None, misses[0].candidate if misses else None)))
     closest = nearest(misses)
@@ -96,6 +109,15 @@ def _fitted(
         method="infeasible", adapter="none", model=models[0] if models else None, option=None, misses=tuple(misses),
         short=closest.short if closest else frozenset(), trace=(*trace, step), reason=step.answer,
     )  # fmt: skip
+
+
+def _lesser(facts: Facts, family: str) -> str:
+    """The cheaper family that learns from the same data; empty where there is none."""
+    if family == "rlhf" and enough_pairs(facts):
+        return "sft+dpo" if reading.is_base(facts, reading.wanted(facts)) else "dpo"
+    if family in ("cpt+sft", "grpo") and reading.demonstrations(facts) >= PILOT_FROM:
+        return "adapter"
+    return ""
 
 
 def nearest(misses: list[Option] | tuple[Option, ...]) -> Option | None:

@@ -18,6 +18,7 @@ AGREEMENT_FROM = 0.6  # of pairs on which annotators agree, 0.5 being chance; a 
 RLHF_DEVICES = 8  # Ivison et al. and verl's tested minima: policy, reference, reward model and generation
 GROUP = 16  # largest usual GRPO group (DeepSeek-R1, DAPO)
 MIXED_GROUPS = 0.2  # share of groups with a success that still teaches: axolotl, frac_reward_zero_std < 0.8
+WARM_REWARD = 0.15  # mean reward that should be reached within 20 steps. Source: axolotl, training_stability.qmd
 PROMPTS_FROM = 20  # prompts with a checkable answer; sets of one have been shown to move a model, so a rule of thumb
 
 
@@ -45,6 +46,11 @@ def trainable_feedback(facts: Facts) -> str:
     if kind == "reward-model":
         return "a reward model"
     return ""
+
+
+def enough_pairs(facts: Facts) -> bool:
+    """True where there are comparisons enough for DPO, or a reward model that makes them."""
+    return reading.feedback_type(facts) == "reward-model" or (agreed(facts) and reading.pairs(facts) >= PAIRS_FROM)
 
 
 def agreed(facts: Facts) -> bool:
@@ -134,7 +140,8 @@ def stage_after(facts: Facts) -> Finding:
 
     What it checks
         Pairs, thumbs or a checkable reward beside the demonstrations, how many there are of each, and whether the
-        model is a base or an instruct model.
+        model is a base or an instruct model. A reward goes before many worked solutions where a reasoning model is
+        known to earn it, or where the rows are questions with final answers.
     Why it matters
         Preferences refine a model that can already do the task: SFT first, then DPO. An instruct model with few
         demonstrations and a log of thumbs goes straight to KTO. A reward that a program computes teaches more than a
@@ -145,6 +152,8 @@ def stage_after(facts: Facts) -> Finding:
         - KTO, arXiv 2402.01306: without SFT, DPO-aligned models are significantly worse at all scales
         - Tulu 3 and Zephyr recipes: SFT, then DPO
         - DeepSeek-R1, arXiv 2501.12948, after TRL's paper index: distillation beats RL for small models
+        - axolotl, docs/choosing_method.qmd: a checkable reward is asked for before demonstrations are
+        - axolotl, training_stability.qmd: mean reward above 0.15 within 20 steps
     Example
         3,000 demonstrations and 5,000 pairs on a base model: SFT, then DPO.
     """
@@ -158,9 +167,21 @@ def stage_after(facts: Facts) -> Finding:
         good, bad = reading.thumbs(facts)
         return answer("thumbs", f"{good:,} up, {bad:,} down, on a model that follows instructions", rows=rows)
     checkable = kind == "verifiable" or (kind == "validator-available" and has(facts, "wants-grpo"))
-    if checkable and not reading.from_teacher(facts) and (rows < 500 or has(facts, "wants-grpo")):
-        return answer("checkable", f"{enough}, and {rows:,} demonstrations to check the format with", rows=rows)
+    preferred = rows < 500 or has(facts, "wants-grpo") or _reward_teaches_more(facts, base)
+    if checkable and not reading.from_teacher(facts) and preferred:
+        said = f"{enough}{_success(facts)}, and {rows:,} demonstrations to check the format with"
+        return answer("checkable", said, rows=rows)
     return answer("no", f"{rows:,} demonstrations teach more than {enough}", rows=rows)
+
+
+def _reward_teaches_more(facts: Facts, base: bool) -> bool:
+    """True where the reward is known to be in reach of the model, or the rows were made to be checked."""
+    if base or facts.spec.goal.task != "reasoning":
+        return False
+    rows, success = facts.profile.demonstrations, reading.base_success(facts)
+    if success is not None:
+        return success >= WARM_REWARD
+    return rows is not None and rows.format in reading.CHECKABLE_FORMATS and reading.checked(facts)
 
 
 def _pairs_beside(facts: Facts, rows: int, base: bool) -> Finding:

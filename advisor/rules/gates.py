@@ -19,7 +19,8 @@ def contradictions(facts: Facts) -> tuple[str, ...]:
         (has(facts, "no-cloud") and kind == "cloud", "constraint no-cloud, and hardware.cloud"),
         (has(facts, "on-prem") and kind == "cloud" and not has(facts, "private-cloud"),
          "constraint on-prem, and hardware.cloud"),
-        (inside and has(facts, "api-only-model") and fixed, "data may not leave, and the model is only behind an API"),
+        (inside and behind_api(facts) and (fixed or not facts.machines),
+         "data may not leave, and the model is only behind an API"),
         (has(facts, "no-training") and has(facts, "full-only"), "no-training, and full-only"),
         (has(facts, "no-training") and spec.method not in ("auto", "prompt", "rag", "needs-data", "infeasible"),
          f"constraint no-training, and method: {spec.method}"),
@@ -80,11 +81,14 @@ def weights_to_hand(facts: Facts) -> Finding:
         Codestral-22B with `commercial` and `model.substitute: true` goes on with an Apache-2.0 model instead.
     """
     spec = facts.spec
-    closed = closed_model(facts)
+    closed = behind_api(facts)
     restriction = "" if closed else commercial_restriction(facts)
     if not closed and not restriction:
         return answer("yes", "open weights, and a licence that allows the use")
-    why = f"{spec.model.base} is only behind an API" if closed else restriction
+    name = "the model" if spec.model.base == "auto" else spec.model.base
+    why = f"{name} is only behind an API" if closed else restriction
+    if spec.model.base == "auto" and spec.hardware.kind == "none" and not has(facts, "full-only"):
+        return answer("only an API", f"{why}, and no machine is owned for another: it can be prompted, not trained")
     if spec.model.substitute and not has(facts, "fixed-model") and not spec.model.base.startswith(ENDPOINT):
         return answer("another model", why)
     if closed and not has(facts, "full-only"):
@@ -108,6 +112,11 @@ def closed_model(facts: Facts) -> bool:
     """True where the named model's weights cannot be had."""
     base = facts.spec.model.base
     return behind_an_api(base) or (has(facts, "api-only-model") and base != "auto")
+
+
+def behind_api(facts: Facts) -> bool:
+    """True where the model, named or still to be picked, is one that only its owner runs."""
+    return closed_model(facts) or has(facts, "api-only-model")
 
 
 def commercial_restriction(facts: Facts) -> str:

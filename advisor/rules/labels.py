@@ -9,7 +9,6 @@ from ftc.advisor.reading import has
 from ftc.advisor.rules.finding import answer
 from ftc.advisor.rules.need import (
     DOMAIN_CPT_TOKENS,
-    LANGUAGE_CPT_TOKENS,
     PILOT_FROM,
     corpus_worth_training,
 )
@@ -64,8 +63,9 @@ def full_updates(facts: Facts) -> Finding:
     """Do all weights have to move?
 
     What it checks
-        Derived, not asked: a new language or a domain with enough raw text (continued pre-training), completion tokens
-        times useful passes against the parameters of adapters at rank 128, and the user's own word (`full-only`).
+        Derived, not asked: a new language or a domain with enough raw text (continued pre-training; a language that the
+        model knows already takes as much text as a domain), completion tokens times useful passes against the
+        parameters of adapters at rank 128, and the user's own word (`full-only`).
     Why it matters
         LoRA equals full tuning while what is to be learned fits its adapters, at a fraction of the memory and two
         thirds of the arithmetic, and it forgets less. Beyond its capacity it falls behind.
@@ -82,7 +82,7 @@ def full_updates(facts: Facts) -> Finding:
     """
     goal, tokens = facts.spec.goal, reading.corpus_tokens(facts)
     model = reading.wanted(facts) or (facts.models[0] if facts.models else None)
-    if goal.task == "new-language" and tokens >= LANGUAGE_CPT_TOKENS:
+    if goal.task == "new-language" and corpus_worth_training(facts):
         return answer("new language", f"{tokens:,} tokens of the language", tokens=tokens)
     if goal.task == "domain-adaptation" and tokens >= DOMAIN_CPT_TOKENS:
         return answer("domain corpus", f"{tokens:,} tokens of domain text >= {DOMAIN_CPT_TOKENS:,}", tokens=tokens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ftc.advisor import reading
+from ftc.advisor.languages import covers, multilingual
 from ftc.advisor.reading import FACT_TASKS, FAST_KNOWLEDGE, SMALL_MODEL_WISHES, has
 from ftc.advisor.rules.feedback import trainable_feedback
 from ftc.advisor.rules.finding import answer
@@ -15,6 +16,7 @@ PILOT_FROM = 50
 STYLE_FROM = 100
 NORMAL_FROM = 500
 FORM_TASKS = ("tone", "classification", "safety")  # style, format, simple classes: learned from a hundred rows
+EARNED = 0.98  # share of tries that earn the reward, from which there is nothing left to gain; a rule of thumb
 ROWS_A_CLASS = 10  # fewer, and many-shot prompting does as well; a rule of thumb
 DOMAIN_CPT_TOKENS = 1_000_000_000  # below, retrieval and SFT first: AdaptLLM, and a rule of thumb for the cut-off
 LANGUAGE_CPT_TOKENS = 50_000_000  # below, a multilingual base is the better start; a rule of thumb
@@ -35,17 +37,33 @@ def wishes_for_training(facts: Facts) -> bool:
 
 
 def judged(facts: Facts) -> bool:
-    """True where people have judged answers, or are about to: the answers of today are not good enough."""
-    kind = reading.feedback_type(facts)
+    """True where people or a program have judged answers, or are about to: those of today are not good enough."""
+    kind, success = reading.feedback_type(facts), reading.base_success(facts)
+    if success is not None and success < EARNED:
+        return True
     return kind == "to-collect" or (kind in ("paired", "ranked", "binary") and reading.feedback_rows(facts) > 0)
 
 
 def corpus_worth_training(facts: Facts) -> bool:
     """True where there is enough raw text for continued pre-training on it."""
     task, tokens = facts.spec.goal.task, reading.corpus_tokens(facts)
-    return (task == "new-language" and tokens >= LANGUAGE_CPT_TOKENS) or (
-        task == "domain-adaptation" and tokens >= DOMAIN_CPT_TOKENS
-    )
+    if task == "new-language":
+        return tokens >= (DOMAIN_CPT_TOKENS if language_known(facts) else LANGUAGE_CPT_TOKENS)
+    return task == "domain-adaptation" and tokens >= DOMAIN_CPT_TOKENS
+
+
+def language_known(facts: Facts) -> bool:
+    """True where the model was trained on the language already, or one that was may be picked.
+
+    English as the new language is a spec that does not name its language.
+    """
+    language = facts.spec.goal.language
+    if covers("", language):
+        return False
+    if facts.spec.model.base == "auto":
+        return multilingual(language) != ""
+    model = reading.wanted(facts)
+    return model is not None and covers(model.id, language)
 
 
 def improvement_needed(facts: Facts) -> Finding:
@@ -53,7 +71,8 @@ def improvement_needed(facts: Facts) -> Finding:
 
     What it checks
         What prompting has achieved (`goal.prompting`), how many demonstrations there are, other signals (feedback, a
-        reward, a corpus), and reasons to train a prompt that already works: cost, latency, a small place to run.
+        reward, a corpus), and reasons to train a prompt that already works: cost, latency, a small place to run. Who
+        owns no machine and may use an API prompts first, up to a normal job.
     Why it matters
         Prompting costs hours and survives a change of model; training pays when there is enough to learn from. Rows:
         below 10 examples in the prompt; from 50 a pilot where prompting has reached its end; from 100 style, format
@@ -102,6 +121,9 @@ def _some_rows(facts: Facts, rows: int, reason: str) -> Finding:
         return answer("yes", f"{rows} demonstrations >= {PILOT_FROM}, and prompting is not enough", rows=rows)
     classes = len(facts.profile.demonstrations.classes) if facts.profile.demonstrations else 0
     thin = classes > 0 and rows / classes < ROWS_A_CLASS
+    if facts.spec.hardware.kind == "none" and has(facts, "api-allowed"):
+        said = f"{rows} demonstrations < {NORMAL_FROM}, no machine is owned, and an API may be prompted: prompt first"
+        return answer("no", said, rows=rows)
     if rows >= STYLE_FROM and facts.spec.goal.task in FORM_TASKS and not thin:
         return answer("yes", f"{rows} demonstrations >= {STYLE_FROM} are enough for {facts.spec.goal.task}", rows=rows)
     return answer("no", f"{rows} demonstrations < {NORMAL_FROM}, and prompting is untried: prompt first", rows=rows)

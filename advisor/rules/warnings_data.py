@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftc.advisor import reading
-from ftc.advisor.licences import data_restriction
+from ftc.advisor.licences import UNCLEAR, data_restriction
 from ftc.advisor.reading import has
 from ftc.advisor.rules.choice import Choice
 from ftc.advisor.rules.feedback import (
@@ -11,6 +11,7 @@ from ftc.advisor.rules.feedback import (
     COMPARISONS_FLOOR,
     COMPARISONS_GOOD,
     PAIRS_FROM,
+    PROMPTS_FROM,
     THUMBS_FROM,
     agreed,
     trainable_feedback,
@@ -95,6 +96,7 @@ def too_few_examples(choice: Choice) -> Finding | None:
     kind, given = reading.feedback_type(facts), reading.feedback_rows(facts)
     floor = {"paired": PAIRS_FROM, "ranked": PAIRS_FROM, "binary": THUMBS_FROM}.get(kind, 0)
     given = reading.pairs(facts) if kind == "ranked" else given
+    floor = PROMPTS_FROM if kind in ("verifiable", "validator-available") and given else floor
     if given < floor and rows == 0:
         return warn(f"{given} rows of {kind} feedback; {floor} are the least to start with", rows=given, enough=floor)
     if choice.method == "needs-data" and rows == 0 and not trainable_feedback(facts) and given == 0:
@@ -218,7 +220,7 @@ def data_licence(choice: Choice) -> Finding | None:
 
     What it checks
         `data.licence` for non-commercial terms and for outputs of a provider; rows that a teacher wrote, or would
-        write, for a commercial product.
+        write, for a commercial product or under no licence that is named; rows of which nobody knows whose they are.
     Why it matters
         A model that was trained on such rows cannot be sold, however well it works.
     When it is wrong
@@ -234,6 +236,10 @@ def data_licence(choice: Choice) -> Finding | None:
     restriction = data_restriction(licence or "")
     if restriction:
         return warn(f"data.licence is {licence}: {restriction}; replace these rows for anything commercial")
+    if any(piece in (licence or "").lower() for piece in UNCLEAR):
+        return warn(f"data.licence is {licence}: find out whose the rows are before they are trained on")
+    if licence is None and reading.from_teacher(facts):
+        return warn("rows that a teacher wrote carry the terms of its provider: name the licence (data.licence)")
     if has(facts, "commercial") and (reading.from_teacher(facts) or has(facts, "teacher-allowed")):
         return warn("rows that a teacher writes carry the terms of its provider: take one whose licence allows it")
     if has(facts, "commercial") and licence is None and reading.demonstrations(facts) >= NORMAL_FROM:
@@ -366,7 +372,7 @@ def no_feedback_signal(choice: Choice) -> Finding | None:
 
     What it checks
         A wish for reinforcement or preferences without the signal that it takes, a reward that the model always
-        earns, and the answer `needs-data` where there is neither a demonstration nor feedback.
+        earns, and answers that wait for data where there is neither a demonstration, nor feedback, nor a document.
     Why it matters
         Reinforcement needs something that tells a good answer from a bad one; without it there is no gradient.
     When it is wrong
@@ -387,6 +393,9 @@ def no_feedback_signal(choice: Choice) -> Finding | None:
         return warn("the base model earns the reward nearly always: groups without a difference teach nothing")
     if choice.method == "needs-data" and not trainable_feedback(facts) and reading.demonstrations(facts) == 0:
         return warn("neither demonstrations nor feedback to learn from")
+    untold = facts.spec.goal.prompting != "sufficient" and not has(facts, "no-training")
+    if choice.method == "prompt" and untold and kind == "none" and facts.profile.demonstrations is None:
+        return None if reading.has_documents(facts) else warn("a prompt for now: there is nothing to learn from yet")
     return None
 
 

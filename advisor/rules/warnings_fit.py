@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ftc.advisor import reading
+from ftc.advisor.ceilings import usable_gib
 from ftc.advisor.reading import has
 from ftc.advisor.rules.choice import Choice
 from ftc.advisor.rules.finding import warn
@@ -18,6 +19,7 @@ LOGITS_BYTES = 14  # a token and word: logits, fp32 copy, softmax, gradient. Sou
 LOGITS_SHARE = 0.08  # of a card, from which the unfused loss counts; a rule of thumb
 LONG_HOURS = 8.0
 DEADLINE_SHARE = 0.1
+FULL_BYTES = 16  # a parameter: weights, gradients, master weights and two moments. Source: LLaMA-Factory, stas00
 SLOW_CPU_MODEL = 1e9
 
 
@@ -31,7 +33,8 @@ def memory_shortfall(choice: Choice) -> Finding | None:
     """What was asked for does not fit the memory.
 
     What it checks
-        The wish as written (the model in 16 bit, or all of its weights) against the memory of the machine.
+        The wish as written (the model in 16 bit, or all of its weights) against the memory of the machine; a
+        preference for full tuning against 16 bytes a parameter.
     Why it matters
         An out-of-memory error comes after the download, not before.
     When it is wrong
@@ -45,6 +48,12 @@ def memory_shortfall(choice: Choice) -> Finding | None:
     """
     if "memory" in choice.short and choice.asked is not None:
         return warn(f"{choice.asked.method} on {choice.asked.model}: {choice.asked.why_not}")
+    model = choice.model or reading.wanted(choice.facts)
+    if has(choice.facts, "prefers-full") and choice.adapter != "full" and model is not None:
+        needed = model.parameters * FULL_BYTES / 2**30
+        there = max((usable_gib(each) * each.devices for each in choice.facts.machines), default=0.0)
+        if needed > there:
+            return warn(f"all weights of {model.id} take {needed:.0f} GiB in mixed precision, {there:.0f} are there")
     return None
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from ftc.advisor import reading
+from ftc.advisor.languages import covers
 from ftc.advisor.parameters import lora_parameters
 from ftc.advisor.reading import FACT_TASKS, FAST_KNOWLEDGE, has
 from ftc.advisor.rules.choice import PREFERENCE, Choice
+from ftc.advisor.rules.feedback import WARM_REWARD
 from ftc.advisor.rules.finding import warn
-from ftc.advisor.rules.gates import closed_model, contradictions
+from ftc.advisor.rules.gates import behind_api, closed_model, contradictions
 from ftc.advisor.rules.labels import CAPACITY_RANK, capacity_exceeded, useful_epochs
 from ftc.advisor.rules.need import gap_in_facts
 from ftc.advisor.values import Architecture, Facts, Finding
 
-WARM_REWARD = 0.15  # mean reward that should be reached within 20 steps. Source: axolotl, training_stability.qmd
-WARNED_RANK = 64
+WARNED_RANK = 32  # the wider of the usual defaults: alignment-handbook 16, Unsloth 16 or 32, axolotl and Tinker 32
+CODE_ROWS = 100_000  # of code or maths, where ranks of 16 to 64 fell short. Source: Biderman et al., arXiv 2405.09673
 REASONING_MODELS = ("qwen3", "deepseek-r1", "r1-distill", "gpt-oss", "magistral", "qwq")
 NO_THINKING = ("instruct-2507", "-base")
 LARGE_FULL = 2e9
@@ -116,7 +118,7 @@ def constrained_decoding(choice: Choice) -> Finding | None:
     """Constrain the output to the schema.
 
     What it checks
-        Tasks with structured output or extraction, and feedback from a validator.
+        Tasks with structured output or extraction, labels that are prompted for, and feedback from a validator.
     Why it matters
         Masking tokens to a schema makes every reply valid at once, with no training. It guarantees the shape, not the
         values; train only if the values are wrong after that.
@@ -131,6 +133,8 @@ def constrained_decoding(choice: Choice) -> Finding | None:
     facts = choice.facts
     if facts.spec.goal.task in ("structured-output", "extraction"):
         return warn("decode against the JSON schema: it fixes the form of every reply; training is for wrong values")
+    if facts.spec.goal.task == "classification" and choice.method == "prompt":
+        return warn("let the model choose among the labels only: a grammar of them leaves no other reply")
     if reading.feedback_type(facts) == "validator-available":
         return warn("what the validator checks of the form, a grammar can force while decoding")
     return None
@@ -176,8 +180,8 @@ def reward_hacking(choice: Choice) -> Finding | None:
     """The reward will be gamed.
 
     What it checks
-        Methods that optimise a reward: GRPO, and a reward model with policy optimisation. Pairs whose chosen answers
-        are mostly the longer ones.
+        Methods that optimise a reward: GRPO, and a reward model with policy optimisation. Pairs that a reward model
+        chose, and pairs whose chosen answers are mostly the longer ones.
     Why it matters
         What is optimised is what is measured: tests that can be special-cased, formats without content, length.
     When it is wrong
@@ -192,6 +196,8 @@ def reward_hacking(choice: Choice) -> Finding | None:
         return warn("a learned reward is exploited: a KL leash, held-out comparisons, and people's eyes on samples")
     if choice.method == "grpo":
         return warn("keep checks that training never sees, and watch length and variance of the reward")
+    if choice.method == "dpo" and reading.feedback_type(choice.facts) == "reward-model":
+        return warn("a reward model chooses the pairs: what it wrongly likes is learned, so score samples by hand")
     feedback = choice.facts.profile.feedback
     bias = feedback.length_bias if feedback else None
     if choice.method in ("dpo", "sft+dpo") and bias is not None and bias > 0.6:
@@ -275,6 +281,11 @@ def low_lr(choice: Choice) -> Finding | None:
     return None
 
 
+def _code_or_maths(facts: Facts) -> bool:
+    words = (*reading.CODE_DOMAINS, "math")
+    return facts.spec.goal.task == "reasoning" or any(word in facts.spec.goal.domain.lower() for word in words)
+
+
 def _subject(choice: Choice) -> Architecture | None:
     return choice.model or reading.wanted(choice.facts)
 
@@ -283,17 +294,18 @@ def lora_capacity(choice: Choice) -> Finding | None:
     """There is more to learn than a usual adapter holds.
 
     What it checks
-        Completion tokens times useful passes against adapter parameters at rank 64, and continued pre-training through
-        an adapter.
+        Completion tokens times useful passes against adapter parameters at rank 32, 100,000 rows of code or maths, and
+        continued pre-training through an adapter.
     Why it matters
         LoRA equals full tuning up to its capacity and falls behind beyond.
     When it is wrong
         Rows repeat each other.
     Evidence
         - Schulman and Thinking Machines 2025, LoRA Without Regret, doi 10.64434/tml.20250929
-        - Biderman et al. 2024, arXiv 2405.09673: full updates have 10 to 100 times the rank of usual LoRA
+        - Biderman et al. 2024, arXiv 2405.09673: full updates have 10 to 100 times the rank of usual LoRA; on 100,000
+          pairs of code ranks of 16 to 64 tend not to suffice
     Example
-        329 M completion tokens x 2 > 168 M parameters at rank 64 of an 8B model: rank 256, or all weights.
+        329 M completion tokens x 2 > 84 M parameters at rank 32 of an 8B model: rank 256, or all weights.
     """
     model = _subject(choice)
     if model is None or not choice.trains:
@@ -302,6 +314,9 @@ def lora_capacity(choice: Choice) -> Finding | None:
         return warn("continued pre-training through an adapter is a compromise: high rank, embeddings and head as well")
     learned = reading.completion_tokens(choice.facts) * useful_epochs(choice.facts)
     held = lora_parameters(model, WARNED_RANK)
+    rows = reading.demonstrations(choice.facts)
+    if choice.sft and learned <= held and rows >= CODE_ROWS and _code_or_maths(choice.facts):
+        return warn(f"{rows:,} rows of code or maths: ranks of 16 to 64 tend to fall short of full tuning", rows=rows)
     if not choice.sft or learned <= held:
         return None
     return warn(
@@ -366,6 +381,8 @@ def forgetting_replay(choice: Choice) -> Finding | None:
         return warn("a reasoning model: keep three quarters of reasoning rows, or its reasoning goes")
     if facts.spec.goal.task in ("domain-adaptation", "new-language", "safety"):
         return warn(f"{facts.spec.goal.task}: mix in general rows, and score general skills before and after")
+    if choice.model is not None and not covers(choice.model.id, facts.spec.goal.language):
+        return warn(f"{facts.spec.goal.language} is new to the model: mix in rows of the languages that it has to keep")
     if has(facts, "dpo-done"):
         return warn("the model was aligned already: further training loosens that; score it before and after")
     return None
@@ -424,7 +441,7 @@ def soft_contradictions(facts: Facts) -> tuple[str, ...]:
     inside = has(facts, "on-prem", "no-cloud")
     pairs = (
         (has(facts, "no-hallucination") and goal.task != "classification", "no-hallucination, and free text"),
-        (inside and closed_model(facts), "data may not leave, and the model is only behind an API"),
+        (inside and behind_api(facts), "data may not leave, and the model is only behind an API"),
         (inside and has(facts, "api-allowed"), "data may not leave, and APIs allowed"),
         (closed_model(facts) and has(facts, "full-only", "prefers-full"), "full tuning, and closed weights"),
         (has(facts, "wants-grpo") and kind not in ("verifiable", "validator-available", "reward-model"),
@@ -433,6 +450,8 @@ def soft_contradictions(facts: Facts) -> tuple[str, ...]:
         (has(facts, "latency-50ms") and size > 4e9, f"50 ms, and {size / 1e9:.0f} B parameters"),
         (has(facts, "latency-100ms") and size > 15e9, f"100 ms, and {size / 1e9:.0f} B parameters"),
         (has(facts, "edge-deploy", "cpu-serving") and size > 9e9, f"a small device, and {size / 1e9:.0f} B parameters"),
+        (has(facts, "no-training") and has(facts, "wants-grpo", "wants-ppo", "prefers-full"),
+         "no-training, and a method that trains"),
         (has(facts, "full-only") and has(facts, "tenant-isolation"), "full-only, and a model for each tenant"),
         (has(facts, "citations") and facts.spec.method not in ("auto", "rag", "prompt"),
          "citations, and facts in the weights"),

@@ -9,7 +9,7 @@ from ftc.advisor.model_choice import size_cap
 from ftc.advisor.reading import SMALL_MODEL_WISHES, has
 from ftc.advisor.rules.choice import Choice
 from ftc.advisor.rules.finding import warn
-from ftc.advisor.rules.gates import closed_model, commercial_restriction, reads_rows
+from ftc.advisor.rules.gates import behind_api, closed_model, commercial_restriction, reads_rows
 from ftc.advisor.values import Architecture, Finding
 
 GATED_OWNERS = ("meta-llama/", "google/gemma")
@@ -132,9 +132,10 @@ def open_weights_alternative(choice: Choice) -> Finding | None:
         GPT-4o on patients' data, on-prem: an Apache-2.0 model of 7 to 14B, tuned in-house.
     """
     facts = choice.facts
-    if not closed_model(facts):
+    if not behind_api(facts):
         return None
-    return warn(f"{facts.spec.model.base} cannot be trained or kept in-house; open weights of 7 to 14B can")
+    name = "a model behind an API" if facts.spec.model.base == "auto" else facts.spec.model.base
+    return warn(f"{name} cannot be trained or kept in-house; open weights of 7 to 14B can")
 
 
 def language_not_in_base(choice: Choice) -> Finding | None:
@@ -186,12 +187,15 @@ def model_size_limit(choice: Choice) -> Finding | None:
     asked = reading.wanted(facts)
     cap, said = size_cap(facts)
     limited = has(facts, *SMALL_MODEL_WISHES, "single-gpu-serving") or facts.spec.deploy.memory_gib is not None
-    if limited and said != "model.max_parameters":
+    if limited:
         return warn(f"at most {cap / 1e9:.1f} B parameters: {said}", parameters=cap)
     if asked is not None and choice.model is not None and choice.model.parameters < 0.9 * asked.parameters:
         return warn(f"{asked.parameters / 1e9:.1f} B do not fit; {choice.model.parameters / 1e9:.1f} B do")
     if "memory" in choice.short and choice.method == "infeasible":
         return warn("a smaller model is what this memory takes")
+    slow = choice.asked is not None and choice.asked.machine is not None and choice.asked.machine.device.kind == "cpu"
+    if "time" in choice.short and choice.method == "infeasible" and slow:
+        return warn("a smaller model is what a CPU gets through in that time")
     return None
 
 
