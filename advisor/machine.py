@@ -11,6 +11,7 @@ import platform
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,7 @@ _GIB = 2**30
 # fp32 FLOP/s of one core in large matrix products: measured with torch 2.13 on one core of an AMD EPYC (Zen 5, AVX-512)
 # in November 2026; half of that for a core with AVX2 only, which has half the vector width.
 _TFLOPS_A_CORE = {"avx512f": 0.095, "avx2": 0.048, "": 0.02}
+A_NODE = 8  # GPUs
 _ETHERNET_GB_S = 12.5
 _CPU_GB_S = 20.0  # two channels of DDR4-3200 deliver about half of their 51 GB/s to one process
 
@@ -112,16 +114,37 @@ def cpu(memory_gib: float, cores: int, vectors: str = "avx2") -> Device:
 
 
 def _offered(hardware: Hardware) -> tuple[tuple[Machine, ...], list[Diagnostic]]:
-    """Machines on offer that match clouds, GPUs, memory and count; one each of GPU, count and cloud, the cheapest."""
+    """Machines on offer that match clouds, GPUs, memory and count; one each of GPU, count and cloud, the cheapest.
+
+    A count between two that a cloud lists costs what a GPU costs in those. Where nobody lists the count, a GPU costs
+    what it costs in offers of other counts; where nobody lists the GPU, at most what one costs that is no worse.
+    """
     wanted, problems = [], []
     for name in hardware.gpus:
         device, problem = find_gpu(name, hardware.memory_gib)
-        wanted.append(device)
+        wanted += [device] if device is not None else []
         problems += [replace(problem, key="hardware.gpus")] if problem else []
-    anywhere = not hardware.clouds or "any" in hardware.clouds
+    found = _listed(hardware, wanted, (*offers(), *_between(hardware.count)))
+    if not found and hardware.count is not None:
+        found = _listed(hardware, wanted, _of_count(offers(), hardware.count))
+    if not found and _anywhere(hardware):
+        known = {each.gpu for each in offers()}
+        priced_as = [_no_worse(device, hardware.count or 1) for device in wanted if device.name not in known]
+        found = _listed(hardware, wanted, [each for each in priced_as if each is not None])
+    return found, problems
+
+
+def _anywhere(hardware: Hardware) -> bool:
+    return not hardware.clouds or "any" in hardware.clouds
+
+
+def _listed(hardware: Hardware, wanted: Sequence[Device], listed: Iterable[Offer]) -> tuple[Machine, ...]:
+    """Of `listed`, what `hardware` asks for: the cheapest of each GPU, cloud and count."""
+    anywhere = _anywhere(hardware)
     best: dict[tuple[str, str, int], Machine] = {}
-    for offer in offers():
+    for offer in listed:
         device, _ = find_gpu(offer.gpu)
+        device = next((each for each in wanted if each.name == offer.gpu), device)
         if device is None or (hardware.gpus and device not in wanted):
             continue
         if not anywhere and offer.cloud not in hardware.clouds:
@@ -135,8 +158,49 @@ def _offered(hardware: Hardware) -> tuple[tuple[Machine, ...], list[Diagnostic]]
         key = (device.name, offer.cloud, machine.devices)
         if key not in best or machine.usd_per_hour < best[key].usd_per_hour:
             best[key] = machine
-    ordered = sorted(best.values(), key=lambda each: (each.device.name, each.devices, each.usd_per_hour))
-    return tuple(ordered), problems
+    return tuple(sorted(best.values(), key=lambda each: (each.device.name, each.devices, each.usd_per_hour)))
+
+
+def _between(count: int | None) -> Iterator[Offer]:
+    """Offers at a count that lies between two of the same GPU and cloud: who sells one and eight sells four."""
+    sizes: dict[tuple[str, str], list[int]] = {}
+    for offer in offers():
+        sizes.setdefault((offer.cloud, offer.gpu), []).append(offer.count)
+    for offer in offers():
+        sold = sizes[offer.cloud, offer.gpu]
+        if count is not None and count not in sold and min(sold) < count < max(sold):
+            yield from _of_count((offer,), count)
+
+
+def _of_count(listed: Iterable[Offer], count: int) -> Iterator[Offer]:
+    """The offers at `count` GPUs, or at a node of eight where `count` is some of those, at their price of one GPU.
+
+    Price lists name a few sizes of what is sold in many.
+    """
+    size = count if count <= A_NODE else A_NODE
+    for offer in listed:
+        spot = offer.spot_usd_per_hour
+        yield replace(
+            offer,
+            instance=f"with {size} GPU{'s' if size > 1 else ''}",
+            count=size,
+            usd_per_hour=offer.usd_per_hour / offer.count * size,
+            spot_usd_per_hour=spot / offer.count * size if spot is not None else None,
+            source=f"at the price of one in {offer.instance}, {offer.source}",
+        )
+
+
+def _no_worse(device: Device, count: int) -> Offer | None:
+    """An offer of `device` at the price of the cheapest listed GPU with no less memory and speed."""
+    ours = device.bf16_tflops or device.fp16_tflops or 0.0
+    for offer in sorted(offers(), key=lambda each: (each.usd_per_hour / each.count, each.cloud, each.instance)):
+        other, _ = find_gpu(offer.gpu)
+        if other is None or other.kind == "mps":
+            continue
+        if other.memory_gib >= 0.95 * device.memory_gib and (other.bf16_tflops or other.fp16_tflops or 0.0) >= ours:
+            scaled = next(_of_count((offer,), count))
+            return replace(scaled, gpu=device.name, source=f"nobody lists it; {offer.gpu} {scaled.source}")
+    return None
 
 
 def _nodes(offer: Offer, count: int | None) -> int | None:
@@ -146,7 +210,7 @@ def _nodes(offer: Offer, count: int | None) -> int | None:
     """
     if count is None or count == offer.count:
         return 1
-    if offer.count < 8 or count % offer.count:
+    if offer.count < A_NODE or count % offer.count:
         return None
     return count // offer.count
 

@@ -6,7 +6,8 @@ warnings, flips) is `decide.py`'s business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ftc.advisor import reading
 from ftc.advisor.model_choice import ranked
@@ -18,6 +19,9 @@ from ftc.advisor.rules.registry import FITS, GIVEN, LEARNS
 from ftc.advisor.search import Option, best, hopeless, method_of
 from ftc.advisor.tree import walk
 from ftc.advisor.values import Adapter, Architecture, Facts, Finding
+
+if TYPE_CHECKING:
+    from ftc.spec.model import Hardware
 
 LIGHT: tuple[Adapter, ...] = ("lora", "qlora")
 # The adapters of a family, best first; what is not here trains nothing.
@@ -105,10 +109,25 @@ def _fitted(
         return _leaf("rag", (*trace, FITS.sign(None, misses[0].candidate if misses else None)))
     closest = nearest(misses)
     step = FITS.sign(None, closest.candidate if closest else None)
+    if not facts.machines and facts.spec.hardware.kind == "cloud":
+        step = replace(step, because=_no_offer(facts.spec.hardware))
     return Settled(
         method="infeasible", adapter="none", model=models[0] if models else None, option=None, misses=tuple(misses),
         short=closest.short if closest else frozenset(), trace=(*trace, step), reason=step.answer,
     )  # fmt: skip
+
+
+def _no_offer(hardware: Hardware) -> str:
+    """What nobody rents out, and what to write instead."""
+    gpus = " or ".join(hardware.gpus) or "a GPU"
+    count = f"{hardware.count} x " if hardware.count else ""
+    memory = f" with {hardware.memory_gib:g} GiB" if hardware.memory_gib else ""
+    clouds = ", ".join(each for each in hardware.clouds if each != "any") or "any cloud"
+    spot = " on spot" if hardware.spot else ""
+    return (
+        f"the price list has no offer of {count}{gpus}{memory} at {clouds}{spot}: write `cloud: any`, another count or "
+        "other gpus (`ftc gpus` lists what is on offer), or name a list of your own with FTC_PRICES"
+    )
 
 
 def _lesser(facts: Facts, family: str) -> str:
