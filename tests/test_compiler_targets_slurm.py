@@ -38,6 +38,9 @@ trap 'echo stopping >> "trace.$PET_NODE_RANK"; touch checkpoint; exit 130' TERM
 for _ in $(seq 300); do sleep 0.1; done
 """
 
+# Slurm holds a requeued job for two minutes, as its nodes refuse credentials of the second in which it was stopped.
+SOON = "now+4seconds"
+
 Call = Callable[..., str]
 
 
@@ -138,7 +141,7 @@ def test_a_preempted_job_checkpoints_queues_itself_again_and_resumes(call: Call,
     wait_for(lambda: "Restarts=1" in call("scontrol", "show", "job", job))
     wait_for(lambda: state(call, other) == "COMPLETED")
     wait_for(lambda: state(call, job) == "PENDING")
-    call("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would hold it for two minutes
+    call("scontrol", "update", f"JobId={job}", f"StartTime={SOON}")
     wait_for(lambda: state(call, job) == "COMPLETED")
     for rank in (0, 1):
         assert [line.split()[0] for line in (tmp_path / f"trace.{rank}").read_text().splitlines()] == [

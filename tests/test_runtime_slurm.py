@@ -11,7 +11,7 @@ from pathlib import Path
 from ftc.compiler.targets import read_options, render
 from ftc.runtime.journal import read
 from tests.runtime_plans import fault, load, write_plan
-from tests.test_compiler_targets_slurm import Call, cluster, pytestmark, state, wait_for  # noqa: F401 - a fixture
+from tests.test_compiler_targets_slurm import SOON, Call, cluster, pytestmark, state, wait_for  # noqa: F401 - a fixture
 
 SPREAD = {"nodes": 2, "processes": 1, "sharding": "ddp", "micro_batch": 8, "gradient_accumulation": 1}
 CPU = {"gpu": "CPU", "kind": "cpu", "count": 1, "nodes": 2, "memory_gib": 8.0, "offer": None}
@@ -50,7 +50,7 @@ def test_a_plan_runs_on_two_nodes_survives_a_preemption_and_reports(
     wait_for(lambda: "Restarts=1" in call("scontrol", "show", "job", job), seconds=90)
     wait_for(lambda: state(call, other) == "COMPLETED", seconds=60)
     wait_for(lambda: state(call, job) == "PENDING", seconds=60)
-    call("scontrol", "update", f"JobId={job}", "StartTime=now")  # Slurm would hold it for two minutes
+    call("scontrol", "update", f"JobId={job}", f"StartTime={SOON}")
     wait_for(ended, seconds=300)
     log = "\n".join(path.read_text() for path in tmp_path.glob("*.log"))
     controller = Path(cluster["SLURM_CONF"]).parent / "log" / "slurmctld"
