@@ -18,6 +18,7 @@ from ftc.advisor.values import Architecture, Facts
 # that place; rules of thumb.
 CAPS = {"latency-50ms": 1.8e9, "latency-100ms": 4.2e9, "edge-deploy": 4.2e9, "cpu-serving": 4.2e9}
 TARGETS = {"fast": 2.2e9, "balanced": 8.6e9, "max": 80e9}  # parameters to aim at where the advisor picks; rule of thumb
+ON_A_CPU = 1.8e9  # parameters to aim at where a CPU has to train them; a rule of thumb
 TOLERANCE = 1.07  # "8b" is a name: Qwen3-8B has 8.19 B
 SMALLEST_STAND_IN = 1 / 6  # of the size asked for; below, it is another project
 BYTES_4BIT, BYTES_16BIT = 0.6e-9, 2.1e-9  # GB a parameter to serve, with room for the cache
@@ -102,7 +103,10 @@ def _quality(facts: Facts) -> str:
 
 def _picked(facts: Facts, target: float) -> tuple[Architecture, ...]:
     """The advisor's own pick, best first: the largest up to the size aimed at, then smaller, then larger."""
-    cap = min(size_cap(facts)[0], max(target, (facts.spec.model.max_parameters or 0.0) * TOLERANCE))
+    aim = max(target, (facts.spec.model.max_parameters or 0.0) * TOLERANCE)
+    if facts.machines and all(each.device.kind == "cpu" for each in facts.machines):
+        aim = min(aim, ON_A_CPU)
+    cap = min(size_cap(facts)[0], aim)
     usable = [
         each
         for each in facts.models

@@ -19,6 +19,7 @@ RLHF_DEVICES = 8  # Ivison et al. and verl's tested minima: policy, reference, r
 GROUP = 16  # largest usual GRPO group (DeepSeek-R1, DAPO)
 MIXED_GROUPS = 0.2  # share of groups with a success that still teaches: axolotl, frac_reward_zero_std < 0.8
 WARM_REWARD = 0.15  # mean reward that should be reached within 20 steps. Source: axolotl, training_stability.qmd
+SMALL_MODEL = 4e9  # parameters below which a teacher's solutions go first; a rule of thumb
 PROMPTS_FROM = 20  # prompts with a checkable answer; sets of one have been shown to move a model, so a rule of thumb
 
 
@@ -39,6 +40,8 @@ def trainable_feedback(facts: Facts) -> str:
         return f"{reading.pairs(facts):,} preference pairs"
     if kind == "binary" and rows >= THUMBS_FROM and min(reading.thumbs(facts)) >= THUMBS_OF_EACH:
         return f"{rows:,} thumbs"
+    if kind == "verifiable" and teacher_first(facts):
+        return ""
     if kind == "verifiable" and reward_is_reachable(facts) and (rows >= PROMPTS_FROM or rows == 0):
         return "a checkable reward"
     if kind == "validator-available" and rows >= PROMPTS_FROM and reward_is_reachable(facts):
@@ -51,6 +54,14 @@ def trainable_feedback(facts: Facts) -> str:
 def enough_pairs(facts: Facts) -> bool:
     """True where there are comparisons enough for DPO, or a reward model that makes them."""
     return reading.feedback_type(facts) == "reward-model" or (agreed(facts) and reading.pairs(facts) >= PAIRS_FROM)
+
+
+def teacher_first(facts: Facts) -> bool:
+    """True where a small model rarely earns the reward and a teacher may write solutions: imitation goes first."""
+    success, model = reading.base_success(facts), reading.wanted(facts)
+    size = model.parameters if model else facts.spec.model.max_parameters or float("inf")
+    rare = success is not None and success < WARM_REWARD
+    return rare and size < SMALL_MODEL and has(facts, "teacher-allowed") and not has(facts, "wants-grpo")
 
 
 def agreed(facts: Facts) -> bool:
@@ -72,7 +83,8 @@ def which_feedback(facts: Facts) -> Finding:
 
     What it checks
         The shape of the feedback and its amount: pairs and rankings, thumbs, a reward that a program computes, a
-        reward model; whether annotators agree; whether the base model ever succeeds.
+        reward model; whether annotators agree; whether the base model ever succeeds, and where a small one rarely does,
+        whether a teacher may write solutions.
     Why it matters
         The shape decides the method. Pairs: DPO, from 500. Thumbs: KTO, which needs no pairs. A checkable reward: GRPO,
         as long as groups of answers hold both good and bad ones. A reward model with on-policy training only from
@@ -86,7 +98,9 @@ def which_feedback(facts: Facts) -> Finding:
         - OpenPipe documentation: at least 500 pairs; Orca 13k and UltraFeedback 61k pairs in use
         - Ivison et al. 2024, arXiv 2406.09279: PPO above DPO by up to 2.5 % (maths), 1.2 % (general)
         - axolotl, training_stability.qmd: share of groups without variance below 0.8
-        - Rule of thumb: 10,000 comparisons and 8 devices as the entry to a reward model; 500 thumbs for KTO.
+        - DeepSeek-R1, arXiv 2501.12948, after TRL's paper index: distillation beats RL for small models
+        - Rule of thumb: 10,000 comparisons and 8 devices as the entry to a reward model; 500 thumbs for KTO;
+          small is below 4B.
     Example
         6,500 rankings of four answers are 39,000 pairs: DPO.
     """
@@ -130,6 +144,10 @@ def _not_enough(facts: Facts, kind: str, rows: int) -> Finding:
         return answer(
             "too little", f"the base model earns the reward on {success:.1%} of tries: groups without a success"
         )
+    if kind == "verifiable" and teacher_first(facts):
+        success = reading.base_success(facts) or 0.0
+        said = f"the reward is earned on {success:.0%} of tries, and a teacher may write solutions: imitate them first"
+        return answer("too little", said)
     if kind == "to-collect":
         return answer("none", "the feedback has still to be collected", rows=rows)
     return answer("too little", f"{rows:,} rows of {kind} feedback", rows=rows)
@@ -141,7 +159,8 @@ def stage_after(facts: Facts) -> Finding:
     What it checks
         Pairs, thumbs or a checkable reward beside the demonstrations, how many there are of each, and whether the
         model is a base or an instruct model. A reward goes before many worked solutions where a reasoning model is
-        known to earn it, or where the rows are questions with final answers.
+        known to earn it, or where the rows are questions with final answers; worked solutions go first where it is
+        rarely earned.
     Why it matters
         Preferences refine a model that can already do the task: SFT first, then DPO. An instruct model with few
         demonstrations and a log of thumbs goes straight to KTO. A reward that a program computes teaches more than a
@@ -153,7 +172,7 @@ def stage_after(facts: Facts) -> Finding:
         - Tulu 3 and Zephyr recipes: SFT, then DPO
         - DeepSeek-R1, arXiv 2501.12948, after TRL's paper index: distillation beats RL for small models
         - axolotl, docs/choosing_method.qmd: a checkable reward is asked for before demonstrations are
-        - axolotl, training_stability.qmd: mean reward above 0.15 within 20 steps
+        - axolotl, training_stability.qmd: mean reward above 0.15 within 20 steps, or a warm start by SFT
     Example
         3,000 demonstrations and 5,000 pairs on a base model: SFT, then DPO.
     """
@@ -167,7 +186,9 @@ def stage_after(facts: Facts) -> Finding:
         good, bad = reading.thumbs(facts)
         return answer("thumbs", f"{good:,} up, {bad:,} down, on a model that follows instructions", rows=rows)
     checkable = kind == "verifiable" or (kind == "validator-available" and has(facts, "wants-grpo"))
-    preferred = rows < 500 or has(facts, "wants-grpo") or _reward_teaches_more(facts, base)
+    success = reading.base_success(facts)
+    cold = success is not None and success < WARM_REWARD
+    preferred = has(facts, "wants-grpo") or (rows < 500 and not cold) or _reward_teaches_more(facts, base)
     if checkable and not reading.from_teacher(facts) and preferred:
         said = f"{enough}{_success(facts)}, and {rows:,} demonstrations to check the format with"
         return answer("checkable", said, rows=rows)

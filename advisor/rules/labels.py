@@ -9,8 +9,10 @@ from ftc.advisor.reading import has
 from ftc.advisor.rules.finding import answer
 from ftc.advisor.rules.need import (
     DOMAIN_CPT_TOKENS,
+    NORMAL_FROM,
     PILOT_FROM,
     corpus_worth_training,
+    language_lacking,
 )
 from ftc.advisor.values import Architecture, Facts, Finding
 
@@ -22,8 +24,8 @@ def labelled(facts: Facts) -> Finding:
     """Is there labelled data?
 
     What it checks
-        Usable demonstrations, from 50. Questions with nothing but a final answer are not demonstrations; they are
-        checkable.
+        Usable demonstrations, from 50 (500 of a language that the model lacks). Questions with nothing but a final
+        answer are not demonstrations; they are checkable.
     Why it matters
         Demonstrations are the cheapest signal to learn from. Without them the shape of the feedback decides.
     When it is wrong
@@ -35,6 +37,9 @@ def labelled(facts: Facts) -> Finding:
         600 tasks with unit tests and no solutions: no labels, but a checkable reward.
     """
     rows = reading.demonstrations(facts)
+    if language_lacking(facts):
+        said = f"{rows} demonstrations of a language that the model lacks: text first, or {NORMAL_FROM} demonstrations"
+        return answer("no", said, rows=rows)
     if rows >= PILOT_FROM:
         return answer("yes", f"{rows:,} demonstrations", rows=rows)
     if corpus_worth_training(facts):

@@ -66,13 +66,23 @@ def language_known(facts: Facts) -> bool:
     return model is not None and covers(model.id, language)
 
 
+def language_lacking(facts: Facts) -> bool:
+    """True where a language is to be learned that no family here knows, with neither text nor rows enough for it."""
+    goal = facts.spec.goal
+    if goal.task != "new-language" or corpus_worth_training(facts) or language_known(facts):
+        return False
+    known = multilingual(goal.language) and facts.spec.model.substitute and not has(facts, "fixed-model")
+    return not known and reading.demonstrations(facts) < NORMAL_FROM
+
+
 def improvement_needed(facts: Facts) -> Finding:
     """Does the task need more than prompting gives?
 
     What it checks
         What prompting has achieved (`goal.prompting`), how many demonstrations there are, other signals (feedback, a
-        reward, a corpus), and reasons to train a prompt that already works: cost, latency, a small place to run. Who
-        owns no machine and may use an API prompts first, up to a normal job.
+        reward, a corpus), and reasons to train a prompt that already works: cost, latency, a small place to run. A
+        language that the model lacks is not prompted into it. Who owns no machine and may use an API prompts first, up
+        to a normal job.
     Why it matters
         Prompting costs hours and survives a change of model; training pays when there is enough to learn from. Rows:
         below 10 examples in the prompt; from 50 a pilot where prompting has reached its end; from 100 style, format
@@ -102,6 +112,9 @@ def improvement_needed(facts: Facts) -> Finding:
         return answer("yes", f"there is {other if isinstance(other, str) else 'a corpus'} to learn from", rows=rows)
     if rows >= NORMAL_FROM:
         return answer("yes", f"{rows:,} demonstrations >= {NORMAL_FROM}", rows=rows)
+    if language_lacking(facts):
+        said = f"no prompt teaches {facts.spec.goal.language}, which the model does not know"
+        return answer("yes", said, rows=rows)
     if rows >= PILOT_FROM:
         return _some_rows(facts, rows, reason)
     if rows:
@@ -142,8 +155,11 @@ def gap_in_facts(facts: Facts) -> str:
         return "the demonstrations are out of date"
     if has(facts, "no-hallucination"):
         return "no invented answers are allowed, and only a source can be checked"
-    if reading.has_documents(facts) and rows < PILOT_FROM and not corpus_worth_training(facts):
-        return "the knowledge stands in documents, and there are no demonstrations to learn from"
+    if reading.has_documents(facts) and not corpus_worth_training(facts):
+        if rows < PILOT_FROM:
+            return "the knowledge stands in documents, and there are no demonstrations to learn from"
+        if goal.task == "qa":
+            return "the answers stand in documents, which are read more surely than remembered"
     return ""
 
 
@@ -170,8 +186,8 @@ def facts_or_behaviour(facts: Facts) -> Finding:
     """Is the gap one of facts, or one of behaviour?
 
     What it checks
-        The task, how fast its facts change, citations, stale rows, and whether retrieval is there already. Feedback on
-        answers is about behaviour.
+        The task, how fast its facts change, citations, stale rows, documents that hold the answers, and whether
+        retrieval is there already. Feedback on answers is about behaviour.
     Why it matters
         Training on facts that the model does not know teaches it to invent; facts that change are wrong again after
         the next change. Behaviour (form, tone, skill) is what training is for.

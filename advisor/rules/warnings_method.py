@@ -161,7 +161,8 @@ def sft_before_preference(choice: Choice) -> Finding | None:
     facts = choice.facts
     kind = reading.feedback_type(facts)
     success = reading.base_success(facts)
-    if success is not None and success < 0.02:
+    rare = success is not None and success < (WARM_REWARD if reading.demonstrations(facts) else 0.02)
+    if success is not None and rare:
         return warn(f"the reward is reached on {success:.1%} of tries: imitate worked solutions first")
     if choice.method == "sft+dpo":
         return warn("two stages: SFT on demonstrations or chosen answers, then DPO from there")
