@@ -27,6 +27,7 @@ CONTAMINATION_FROM = 20_000  # rows; large sets are put together from many sourc
 UNEVEN = 10.0  # times as many rows in the largest class as in the smallest; a rule of thumb
 KTO_EVEN = 4 / 3  # weighted ratio of good to bad that KTO takes. Source: TRL, kto_trainer documentation
 LONG_TOKENS = 4_096
+FILLED = 0.85  # of a card, from which longer rows do not fit; a rule of thumb
 SMALL_CARD_GIB = 16.5
 LARGE_MODEL = 3e9
 MINUTES_A_COMPARISON = 2.0  # a person reading two answers; a rule of thumb
@@ -403,8 +404,8 @@ def sequence_length(choice: Choice) -> Finding | None:
     """Long rows, or little room for them.
 
     What it checks
-        Rows that are cut, a p99 above 4,096 tokens, documents that may not be split (`no-chunking`), and cards of up
-        to 16 GB under models of 3B and more.
+        Rows that are cut, a p99 above 4,096 tokens, documents that may not be split (`no-chunking`), cards of up to
+        16 GB under models of 3B and more, and any card that one or two rows fill.
     Why it matters
         Activations grow with length; what is cut is the end of the row, and that is the answer.
     When it is wrong
@@ -412,6 +413,7 @@ def sequence_length(choice: Choice) -> Finding | None:
     Evidence
         - TRL, sft_config.py: rows beyond max_length are truncated silently
         - QwenLM/Qwen, Q-LoRA memory table: 7B takes 11.5 GB at 512 tokens, 12.3 at 1,024, 16.9 at 4,096
+        - Rule of thumb: a card is full at 85 %.
     Example
         Qwen2.5-7B on 12 GB: about 1,000 tokens a row.
     """
@@ -429,6 +431,13 @@ def sequence_length(choice: Choice) -> Finding | None:
     if machine.device.memory_gib < SMALL_CARD_GIB and choice.model.parameters >= LARGE_MODEL:
         limit = choice.max_length or LONG_TOKENS
         return warn(f"{machine.device.memory_gib:.0f} GiB leave room for rows of about {limit:,} tokens", limit=limit)
+    setup, memory = (choice.candidate.setup, choice.candidate.memory) if choice.candidate else (None, None)
+    if setup is not None and memory is not None and setup.micro_batch <= 2:
+        share = memory.device.high / machine.device.memory_gib
+        if share >= FILLED:
+            return warn(
+                f"{setup.micro_batch} rows of {setup.seq_len:,} tokens fill {share:.0%} of the card", share=share
+            )
     return None
 
 

@@ -124,7 +124,8 @@ def fused_loss(choice: Choice) -> Finding | None:
     """Make the logits in pieces.
 
     What it checks
-        What the logits of one micro-batch would take unfused: tokens x vocabulary x 14 bytes, against the card.
+        What the logits of one micro-batch would take unfused: tokens x vocabulary x 14 bytes, against the card and
+        against what the setup leaves of it.
     Why it matters
         With a vocabulary of 150,000 words a thousand tokens take 2 GB before any layer is counted.
     When it is wrong
@@ -141,7 +142,8 @@ def fused_loss(choice: Choice) -> Finding | None:
     setup, room = candidate.setup, candidate.machine.device.memory_gib
     tokens = setup.micro_batch * (setup.seq_len + setup.completion_len)
     logits = tokens * setup.architecture.vocab_size * LOGITS_BYTES / 2**30
-    if logits < LOGITS_SHARE * room:
+    spare = room - (candidate.memory.device.high if candidate.memory else 0.0)
+    if logits < min(LOGITS_SHARE * room, spare):
         return None
     return warn(
         f"unfused logits would take {logits:.1f} GiB of {room:.0f}: the loss is made in chunks", gib=round(logits, 2)
