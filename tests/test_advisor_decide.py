@@ -331,3 +331,21 @@ def test_more_rows_never_turn_training_into_prompting(task: str, prompting: str,
     few, many = settle(with_rows(facts, rows)).method, settle(with_rows(facts, rows + more)).method
     if few in TRAINING:
         assert many in TRAINING, (few, many)
+
+
+def test_what_to_write_where_nobody_rents_it_out() -> None:
+    verdict = decide(facts_with({"hardware": {"cloud": ["runpod"], "gpus": ["h100"], "count": 8}}))
+    assert verdict.method == "infeasible"
+    assert "8 x h100 at runpod" in verdict.instead
+    assert "cloud: any" in verdict.instead
+
+
+def test_a_reward_model_that_costs_too_much_leaves_dpo() -> None:
+    changes = {
+        "data": {"feedback": {"type": "paired", "rows": 40_000, "prompt_tokens": 200, "completion_tokens": 250}},
+        "hardware": {"cloud": "any", "gpus": ["h100"], "count": 8}, "constraints": ["wants-ppo"],
+    }  # fmt: skip
+    rich, poor = (decide(facts_with({**changes, "budget.usd": usd})) for usd in (5_000, 60))
+    assert (rich.method, poor.method) == ("rlhf", "dpo")
+    assert "budget_infeasible" in poor.flags
+    assert "rlhf" in {each.method for each in poor.alternatives}

@@ -113,6 +113,18 @@ def test_owned() -> None:
     assert (found.device.name, found.devices, found.usd_per_hour, found.offer) == ("RTX 4090", 4, 0.3, None)
 
 
+@pytest.mark.parametrize(
+    ("said", "memory_gib", "name"),
+    [("Mac", 64, "M2 Pro 64GB"), ("MacBook Pro", 96, "M2 Max"), ("RTX 6000", 48, "RTX 6000 Ada"),
+     ("Quadro RTX 6000", None, "Quadro RTX 6000"), ("GTX 1080 Ti", 11, "GTX 1080 Ti"), ("Tesla P40", 24, "P40")],
+)  # fmt: skip
+def test_what_people_call_it(said: str, memory_gib: float | None, name: str) -> None:
+    device, problem = find_gpu(said, memory_gib)
+    assert problem is None
+    assert device is not None
+    assert device.name == name
+
+
 def test_none() -> None:
     assert machines(Hardware(kind="none")) == ((), [])
 
@@ -142,6 +154,38 @@ def test_sixteen_cards_are_two_instances_of_eight() -> None:
     found, _ = machines(Hardware(kind="cloud", gpus=("h100",), count=16))
     assert found
     assert {(each.count, each.nodes) for each in found} == {(8, 2)}
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
+def test_a_count_between_two_that_a_cloud_lists(count: int) -> None:
+    """Who lists one and eight sells four as well, at what a GPU costs there."""
+    one, _ = machines(Hardware(kind="cloud", clouds=("verda",), gpus=("h100",), count=1))
+    some, _ = machines(Hardware(kind="cloud", clouds=("verda",), gpus=("h100",), count=count))
+    assert [(each.count, each.nodes) for each in some] == [(count, 1)]
+    assert some[0].usd_per_hour == pytest.approx(count * one[0].usd_per_hour, rel=0.2)
+    assert some[0].offer is not None
+    assert "at the price of one" in some[0].offer.source
+
+
+def test_more_cards_cost_more() -> None:
+    dearer = [
+        min(each.usd_per_hour for each in machines(Hardware(kind="cloud", gpus=("a100",), memory_gib=80, count=n))[0])
+        for n in range(1, 9)
+    ]
+    assert dearer == sorted(dearer)
+
+
+@pytest.mark.parametrize("gpu", ["t4", "a10", "mi300x"])
+def test_a_card_that_nobody_lists_costs_what_a_better_one_costs(gpu: str) -> None:
+    found, said = machines(Hardware(kind="cloud", clouds=("any",), gpus=(gpu,), count=2))
+    assert said == []
+    assert found
+    assert all(each.offer is not None and "nobody lists it" in each.offer.source for each in found)
+    assert all(each.device == find_gpu(gpu)[0] and each.usd_per_hour > 0 for each in found)
+
+
+def test_a_cloud_that_does_not_list_the_card_has_none() -> None:
+    assert machines(Hardware(kind="cloud", clouds=("runpod",), gpus=("h100",), count=8)) == ((), [])
 
 
 def test_cloud_with_an_unknown_card() -> None:
