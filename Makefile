@@ -13,6 +13,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q -c constraints.txt $(PIP_ARGS) "torch==$$(sed -n 's/^torch==//p' constraints.txt)"
 	$(BIN)/python -m pip install -q -c constraints.txt $(PIP_ARGS) -e ".[train,dev]"
+	$(BIN)/python -m compileall -q spec advisor compiler runtime ftc  # halves the time in which commands start
 	touch $@
 
 demo: $(READY)

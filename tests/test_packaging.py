@@ -66,6 +66,13 @@ def test_planning_loads_no_training_stack(code: str) -> None:
     assert not modules_after(code) & HEAVY
 
 
+def test_a_sound_spec_is_read_without_the_validator() -> None:
+    spec = ROOT / "examples" / "support-routing" / "ftc.yaml"
+    loaded = modules_after(f"from pathlib import Path; from ftc.spec.load import load; load(Path({str(spec)!r}))")
+    assert "yaml" in loaded
+    assert "jsonschema" not in loaded
+
+
 def test_help_imports_no_command() -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "ftc", "--help"],

@@ -17,8 +17,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from ftc.advisor.observe import unknown_names
+from ftc.spec.acceptance import accepted
 from ftc.spec.codes import CODES
 from ftc.spec.diagnostics import errors
 from ftc.spec.language import shapes, spec_schema, types, words
@@ -151,10 +153,8 @@ def test_what_the_schema_takes_the_loader_takes(value: dict[str, Any], folder: P
     assert not raised, loaded.diagnostics
 
 
-@fuzzed(600)
-@given(value=SPECS, replacement=JSON, seed=st.integers(0, 2**32))
-def test_any_value_in_any_place(value: dict[str, Any], replacement: Any, seed: int, folder: Path) -> None:
-    chance = random.Random(seed)
+def changed(value: dict[str, Any], replacement: Any, chance: random.Random) -> None:
+    """Put any value in any place, or a key under another name."""
     at: Any = value
     while isinstance(at, dict | list) and at:
         inner = chance.choice(list(at)) if isinstance(at, dict) else chance.randrange(len(at))
@@ -165,7 +165,25 @@ def test_any_value_in_any_place(value: dict[str, Any], replacement: Any, seed: i
                 at[inner] = replacement
             break
         at = at[inner]
+
+
+@fuzzed(600)
+@given(value=SPECS, replacement=JSON, seed=st.integers(0, 2**32))
+def test_any_value_in_any_place(value: dict[str, Any], replacement: Any, seed: int, folder: Path) -> None:
+    chance = random.Random(seed)
+    changed(value, replacement, chance)
     sound(yaml.safe_dump(value, allow_unicode=chance.random() < 0.5), folder)
+
+
+VALIDATOR = Draft202012Validator(spec_schema())
+
+
+@fuzzed(400)
+@given(value=SPECS, replacement=JSON, seed=st.integers(0, 2**32))
+def test_what_is_accepted_without_the_validator_is_valid(value: dict[str, Any], replacement: Any, seed: int) -> None:
+    assert accepted(value) == VALIDATOR.is_valid(value)
+    changed(value, replacement, random.Random(seed))
+    assert VALIDATOR.is_valid(value) or not accepted(value)
 
 
 WRITTEN = """\
