@@ -30,6 +30,7 @@ _GIB = 2**30
 # in November 2026; half of that for a core with AVX2 only, which has half the vector width.
 _TFLOPS_A_CORE = {"avx512f": 0.095, "avx2": 0.048, "": 0.02}
 A_NODE = 8  # GPUs
+SAME_SIZE = 1.25  # times the memory that is asked for: 80 and 94 GB are one class, 80 and 141 are two; a rule of thumb
 _ETHERNET_GB_S = 12.5
 _CPU_GB_S = 20.0  # two channels of DDR4-3200 deliver about half of their 51 GB/s to one process
 
@@ -117,16 +118,17 @@ def _offered(hardware: Hardware) -> tuple[tuple[Machine, ...], list[Diagnostic]]
     """Machines on offer that match clouds, GPUs, memory and count; one each of GPU, count and cloud, the cheapest.
 
     A count between two that a cloud lists costs what a GPU costs in those. Where nobody lists the count, a GPU costs
-    what it costs in offers of other counts; where nobody lists the GPU, at most what one costs that is no worse.
+    what it costs in offers of other counts; where nobody lists the GPU, what one costs that is no worse.
     """
     wanted, problems = [], []
     for name in hardware.gpus:
         device, problem = find_gpu(name, hardware.memory_gib)
         wanted += [device] if device is not None else []
         problems += [replace(problem, key="hardware.gpus")] if problem else []
-    found = _listed(hardware, wanted, (*offers(), *_between(hardware.count)))
+    sizes = (*offers(), *_between(hardware.count))
+    found = _of_that_size(hardware, _listed(hardware, wanted, sizes))
     if not found and hardware.count is not None:
-        found = _listed(hardware, wanted, _of_count(offers(), hardware.count))
+        found = _of_that_size(hardware, _listed(hardware, wanted, _of_count(offers(), hardware.count)))
     if not found and _anywhere(hardware):
         known = {each.gpu for each in offers()}
         priced_as = [_no_worse(device, hardware.count or 1) for device in wanted if device.name not in known]
@@ -159,6 +161,12 @@ def _listed(hardware: Hardware, wanted: Sequence[Device], listed: Iterable[Offer
         if key not in best or machine.usd_per_hour < best[key].usd_per_hour:
             best[key] = machine
     return tuple(sorted(best.values(), key=lambda each: (each.device.name, each.devices, each.usd_per_hour)))
+
+
+def _of_that_size(hardware: Hardware, found: tuple[Machine, ...]) -> tuple[Machine, ...]:
+    """Of cards that are at least as large as asked for, those of that size: 80 GB means an A100 or H100, not a B200."""
+    asked = hardware.memory_gib or 0.0
+    return tuple(each for each in found if each.device.memory_gib <= SAME_SIZE * asked) or found
 
 
 def _between(count: int | None) -> Iterator[Offer]:

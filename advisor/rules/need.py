@@ -85,8 +85,8 @@ def improvement_needed(facts: Facts) -> Finding:
         to a normal job.
     Why it matters
         Prompting costs hours and survives a change of model; training pays when there is enough to learn from. Rows:
-        below 10 examples in the prompt; from 50 a pilot where prompting has reached its end; from 100 style, format
-        and simple classes; from 500 a normal job whatever prompting does, since narrow tasks with many rows are
+        below 50 examples in the prompt, whatever prompting gave; from 50 a pilot where it has reached its end; from 100
+        style, format and simple classes; from 500 a normal job whatever prompting does, since narrow tasks with many rows are
         where tuned models win.
     When it is wrong
         The rows are noisy or off the task: 50 good ones that change nothing say that the task or the data is wrong.
@@ -109,7 +109,7 @@ def improvement_needed(facts: Facts) -> Finding:
     if state == "untried" and not facts.machines and not reason:
         return answer("no", "there is nothing to train on, and prompting is untried", rows=rows)
     if other:
-        return answer("yes", f"there is {other if isinstance(other, str) else 'a corpus'} to learn from", rows=rows)
+        return answer("yes", f"{other if isinstance(other, str) else 'a corpus'} to learn from", rows=rows)
     if rows >= NORMAL_FROM:
         return answer("yes", f"{rows:,} demonstrations >= {NORMAL_FROM}", rows=rows)
     if language_lacking(facts):

@@ -9,7 +9,7 @@ from ftc.advisor.model_choice import size_cap
 from ftc.advisor.reading import SMALL_MODEL_WISHES, has
 from ftc.advisor.rules.choice import Choice
 from ftc.advisor.rules.finding import warn
-from ftc.advisor.rules.gates import behind_api, closed_model, commercial_restriction, reads_rows
+from ftc.advisor.rules.gates import behind_api, closed_model, commercial_restriction, protected, reads_rows
 from ftc.advisor.values import Architecture, Finding
 
 GATED_OWNERS = ("meta-llama/", "google/gemma")
@@ -119,7 +119,8 @@ def open_weights_alternative(choice: Choice) -> Finding | None:
     """Take a model with open weights.
 
     What it checks
-        A model behind an API where weights have to be trained or data may not leave.
+        A model behind an API where weights have to be trained or data may not leave, and APIs allowed for data that is
+        protected.
     Why it matters
         What is not handed out cannot be trained by you, kept in-house, or kept at all when the provider retires it:
         one large provider has closed its fine-tuning platform to new users.
@@ -133,6 +134,8 @@ def open_weights_alternative(choice: Choice) -> Finding | None:
     """
     facts = choice.facts
     if not behind_api(facts):
+        if has(facts, "api-allowed") and protected(facts):
+            return warn("an API sees what it is asked: open weights of 7 to 14B answer where the data is")
         return None
     name = "a model behind an API" if facts.spec.model.base == "auto" else facts.spec.model.base
     return warn(f"{name} cannot be trained or kept in-house; open weights of 7 to 14B can")
