@@ -86,8 +86,8 @@ def improvement_needed(facts: Facts) -> Finding:
     Why it matters
         Prompting costs hours and survives a change of model; training pays when there is enough to learn from. Rows:
         below 50 examples in the prompt, whatever prompting gave; from 50 a pilot where it has reached its end; from 100
-        style, format and simple classes; from 500 a normal job whatever prompting does, since narrow tasks with many rows are
-        where tuned models win.
+        style, format and simple classes; from 500 a normal job whatever prompting does, since narrow tasks with many
+        rows are where tuned models win.
     When it is wrong
         The rows are noisy or off the task: 50 good ones that change nothing say that the task or the data is wrong.
     Evidence
