@@ -1,6 +1,6 @@
 """The planner's two speeds: from its start to the first paint, and from a key press to the advice that follows.
 
-    python benchmarks/tui/run.py [--rounds 5]
+    python benchmarks/tui/run.py [--rounds 5] [--write]
 
 Both are given as wall time and as processor time, because on a machine that does other things the first says little. An
 empty textual application is started beside it in the same rounds: what it takes, no planner can save. Targets: first
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
+import json
 import os
 import pty
 import select
@@ -109,38 +110,46 @@ async def settled(pilot: Pilot[int]) -> None:
     await pilot.pause()
 
 
-def said(name: str, found: list[tuple[float, float]]) -> str:
-    """Medians and the slowest, in milliseconds."""
-    wall, processor = ([each[index] * 1000 for each in found] for index in (0, 1))
-    return (
-        f"{name:<34}{statistics.median(processor):>8.0f}{max(processor):>8.0f}"
-        f"{statistics.median(wall):>10.0f}{max(wall):>8.0f}"
-    )
+def milliseconds(found: list[tuple[float, float]]) -> dict[str, dict[str, int]]:
+    """Median and slowest, on both clocks."""
+    clocks = {"wall": [each[0] for each in found], "processor": [each[1] for each in found]}
+    return {
+        clock: {"median": round(1000 * statistics.median(some)), "max": round(1000 * max(some))}
+        for clock, some in clocks.items()
+    }
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print, and keep where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--write", action="store_true", help="Keep the figures in results.json beside this file.")
+    asked = parser.parse_args()
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "ftc.yaml").write_text(SPEC)
         (folder / "empty.py").write_text(EMPTY)
         python = sys.executable
         empty, painted, advised = [], [], []
-        for _ in range(rounds):
+        for _ in range(asked.rounds):
             empty.append(first_paint([python, str(folder / "empty.py")], "painted", folder))
             painted.append(first_paint([python, "-m", "ftc", "review"], "Candidates", folder))
             advised.append(first_paint([python, "-m", "ftc", "review"], "learning_rate", folder))
         keys = asyncio.run(key_to_advice(folder))
-    load = os.getloadavg()[0]
-    print(f"{rounds} rounds, {os.cpu_count()} cores, load {load:.1f}; milliseconds")
-    print(f"{'':<34}{'processor':>10}{'':>6}{'wall':>10}\n{'':<34}{'median':>8}{'max':>8}{'median':>10}{'max':>8}")
-    print(said("empty textual app, first paint", empty))
-    print(said("ftc review, first paint", painted))
-    print(said("ftc review, first advice", advised))
-    print(said("key press to advice", keys))
+    result = {
+        "rounds": asked.rounds, "cores": os.cpu_count(), "load": round(load, 1),
+        "milliseconds": {
+            "empty textual app, first paint": milliseconds(empty),
+            "ftc review, first paint": milliseconds(painted),
+            "ftc review, first advice": milliseconds(advised),
+            "key press to advice": milliseconds(keys),
+        },
+    }  # fmt: skip
+    text = json.dumps(result, indent=1)
+    print(text)
+    if asked.write:
+        Path(__file__).with_name("results.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":
