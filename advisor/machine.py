@@ -181,11 +181,12 @@ def _between(count: int | None) -> Iterator[Offer]:
 
 
 def _of_count(listed: Iterable[Offer], count: int) -> Iterator[Offer]:
-    """The offers at `count` GPUs, or at a node of eight where `count` is some of those, at their price of one GPU.
+    """The offers at `count` GPUs, or at the fewest equal nodes of up to eight that make it, at their price of one GPU.
 
     Price lists name a few sizes of what is sold in many.
     """
-    size = count if count <= A_NODE else A_NODE
+    nodes = next((n for n in range(-(-count // A_NODE), count) if count % n == 0), 1)
+    size = count // nodes
     for offer in listed:
         spot = offer.spot_usd_per_hour
         yield replace(
@@ -214,11 +215,11 @@ def _no_worse(device: Device, count: int) -> Offer | None:
 def _nodes(offer: Offer, count: int | None) -> int | None:
     """How many instances of `offer` make `count` GPUs; one where no count is asked for, None where it does not divide.
 
-    Several small instances are no cluster: only instances of eight or more are put together.
+    Several small instances are no cluster: only instances of more than four are put together.
     """
     if count is None or count == offer.count:
         return 1
-    if offer.count < A_NODE or count % offer.count:
+    if offer.count <= A_NODE // 2 or count % offer.count:
         return None
     return count // offer.count
 

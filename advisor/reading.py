@@ -10,6 +10,7 @@ from ftc.advisor.values import Architecture, Facts
 from ftc.spec.profile import Lengths, SetProfile
 
 CHECKABLE_FORMATS = ("question-final-answer", "prompts-with-tests")
+FEEDBACK_FORMATS = {"preference-pairs": "paired", "binary-feedback": "binary", "ranked": "ranked"}
 FACT_TASKS = ("qa", "chat", "generation", "domain-adaptation")  # tasks whose answers carry facts of the world
 REGULATED = (
     "health", "medic", "clinic", "hospital", "patient", "pharma", "biomed", "radiolog", "oncolog", "nursing", "financ",
@@ -47,6 +48,8 @@ def final_answers_only(facts: Facts) -> bool:
     rows, task = facts.profile.demonstrations, facts.spec.goal.task
     if rows is None or rows.format not in CHECKABLE_FORMATS:
         return False
+    if rows.format == "prompts-with-tests" and rows.completion is None:
+        return True
     if task != "reasoning" and not (task in ANSWERED_TASKS and checked(facts)):
         return False
     return rows.completion is None or rows.completion.mean < REASONING_TRACE_TOKENS
@@ -59,9 +62,27 @@ def checked(facts: Facts) -> bool:
 
 
 def demonstrations(facts: Facts) -> int:
-    """Usable rows to imitate. Questions with final answers alone are counted as checkable prompts, not here."""
+    """Usable rows to imitate. Questions with final answers alone are counted as checkable prompts, not here; nor are
+    documents, and answers that were judged."""
     rows = facts.profile.demonstrations
-    return 0 if rows is None or final_answers_only(facts) else rows.rows
+    if rows is None or final_answers_only(facts) or judged_answers(facts) or documents_as_rows(facts):
+        return 0
+    return rows.rows
+
+
+def judged_answers(facts: Facts) -> str:
+    """The kind of feedback that described demonstrations are by their format; empty where they are demonstrations.
+
+    A file of that kind under `demonstrations` is read as what it is said to be.
+    """
+    rows = facts.profile.demonstrations
+    return FEEDBACK_FORMATS.get(rows.format, "") if rows is not None and rows.described else ""
+
+
+def documents_as_rows(facts: Facts) -> bool:
+    """True where the demonstrations are documents: nothing in them says what to answer to what."""
+    rows = facts.profile.demonstrations
+    return rows is not None and rows.format == "raw-documents"
 
 
 def mean_tokens(lengths: Lengths | None) -> float:
@@ -72,7 +93,9 @@ def mean_tokens(lengths: Lengths | None) -> float:
 def completion_tokens(facts: Facts) -> float:
     """Tokens that carry loss in one pass over the training demonstrations."""
     rows = facts.profile.demonstrations
-    return 0.0 if rows is None else rows.rows * mean_tokens(rows.completion)
+    if rows is None or judged_answers(facts) or documents_as_rows(facts):
+        return 0.0
+    return rows.rows * mean_tokens(rows.completion)
 
 
 def from_teacher(facts: Facts) -> bool:
@@ -104,7 +127,7 @@ def feedback_type(facts: Facts) -> str:
         return written.type
     if facts.spec.data.checkable or final_answers_only(facts):
         return "verifiable"
-    return "none"
+    return judged_answers(facts) or "none"
 
 
 def feedback_rows(facts: Facts) -> int:
@@ -112,7 +135,7 @@ def feedback_rows(facts: Facts) -> int:
     if facts.profile.feedback is not None and facts.profile.feedback.set.rows:
         return facts.profile.feedback.set.rows
     rows = 0
-    if final_answers_only(facts) and facts.profile.demonstrations:
+    if (final_answers_only(facts) or judged_answers(facts)) and facts.profile.demonstrations:
         rows = facts.profile.demonstrations.rows
     elif facts.profile.prompts:
         rows = facts.profile.prompts.rows
@@ -123,7 +146,8 @@ def feedback_set(facts: Facts) -> SetProfile | None:
     """The lengths of what the feedback is about."""
     if facts.profile.feedback is not None and facts.profile.feedback.set.rows:
         return facts.profile.feedback.set
-    return facts.profile.demonstrations if final_answers_only(facts) else facts.profile.prompts
+    by_rows = final_answers_only(facts) or judged_answers(facts)
+    return facts.profile.demonstrations if by_rows else facts.profile.prompts
 
 
 def pairs(facts: Facts) -> int:
@@ -182,7 +206,7 @@ def corpus_tokens(facts: Facts) -> int:
 
 def has_documents(facts: Facts) -> bool:
     """True where there is raw text or a folder of documents, counted or not."""
-    return bool(facts.spec.data.corpus)
+    return bool(facts.spec.data.corpus) or documents_as_rows(facts)
 
 
 # --- model and machine --------------------------------------------------------------------------------------------

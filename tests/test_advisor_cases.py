@@ -20,7 +20,7 @@ FLAGS = FACTS / "flags.txt"
 
 
 def test_how_many_cases() -> None:
-    assert len(CASES) >= 136
+    assert len(CASES) >= 147
     assert len({case["id"] for case in CASES}) == len(CASES)
 
 

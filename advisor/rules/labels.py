@@ -25,7 +25,8 @@ def labelled(facts: Facts) -> Finding:
 
     What it checks
         Usable demonstrations, from 50 (500 of a language that the model lacks). Questions with nothing but a final
-        answer are not demonstrations; they are checkable.
+        answer are not demonstrations, they are checkable; answers that were judged are feedback, and documents are
+        documents.
     Why it matters
         Demonstrations are the cheapest signal to learn from. Without them the shape of the feedback decides.
     When it is wrong

@@ -114,7 +114,8 @@ def budget_infeasible(choice: Choice) -> Finding | None:
         return warn("rented machines and budget.usd: 0")
     if facts.spec.hardware.kind == "none" and budget == 0 and choice.method == "infeasible":
         return warn("no machine is owned, and budget.usd: 0 rents none")
-    if reading.feedback_type(facts) == "to-collect":
+    kind = reading.feedback_type(facts)
+    if kind == "to-collect" or (kind == "none" and has(facts, "human-labels") and choice.method == "needs-data"):
         rows = reading.feedback_rows(facts) or (10_000 if has(facts, "wants-ppo") else 500)
         usd = rows * MINUTES_A_COMPARISON / 60 * USD_A_PERSON_HOUR
         if usd > budget:
