@@ -19,6 +19,7 @@ from ftc.spec.diagnostics import Diagnostic
 
 _KEY = "hardware.gpu"
 _MAKERS = re.compile(r"nvidia|geforce|tesla|quadro|amd|radeon|instinct|apple|graphics|gpu|generation|laptop|blackwell")
+_MACS = re.compile(r"^i?mac(book)?(pro|air|mini|studio)?(?=m\d)|(?<=[a-z\d])mac(book)?(pro|air|mini|studio)?$")
 _MEMORY = re.compile(r"(?<![a-z\d])(\d+(?:\.\d+)?)\s*(?:gib|gb|g)(?![a-z])")
 _FORMS = re.compile(r"sxm\d?|pcie|hbm\de?")
 
@@ -122,7 +123,8 @@ def _plain(name: str) -> tuple[str, float | None]:
 
 def _named(plain: str) -> list[Card]:
     """The cards of that name: exactly, then without `rtx` or the form factor."""
-    for spelled in (plain, plain.removeprefix("rtx"), f"rtx{plain}", f"rx{plain}", _FORMS.sub("", plain)):
+    bare = _MACS.sub("", plain)
+    for spelled in (plain, bare, plain.removeprefix("rtx"), f"rtx{plain}", f"rx{plain}", _FORMS.sub("", plain)):
         exact = [card for card in _cards() if spelled in card.names]
         if exact:
             return exact

@@ -9,7 +9,7 @@ from __future__ import annotations
 # Alibaba (Qwen Research), Creative Commons (BY-NC), Cohere (CC-BY-NC).
 NON_COMMERCIAL = (
     "mnpl", "mrl", "non-production", "mistral-research", "mistral-ai-research", "qwen-research", "cc-by-nc", "by-nc",
-    "non-commercial", "noncommercial", "research-only", "research only", "academic",
+    "non-commercial", "noncommercial", "research-only", "academic",
 )  # fmt: skip
 RESTRICTED_OUTPUTS = (
     "restricted",
@@ -21,7 +21,7 @@ RESTRICTED_OUTPUTS = (
     "gemini",
     "terms",
 )
-UNCLEAR = ("unknown", "unclear", "scraped", "crawled", "not stated")
+UNCLEAR = ("unknown", "unclear", "unlicensed", "no licence", "no license", "scraped", "crawled", "not stated")
 
 # Models that are known by name where no licence is given. Source: the owners' model cards.
 MODEL_LICENCES = (
@@ -53,8 +53,7 @@ def model_licence(base: str, licence: str) -> str:
 
 def model_restriction(base: str, licence: str) -> str:
     """Why the model may not be used commercially; empty where it may."""
-    known = model_licence(base, licence).lower()
-    if any(piece in known for piece in NON_COMMERCIAL):
+    if _non_commercial(model_licence(base, licence)):
         return f"{base} is under {model_licence(base, licence)}, which forbids commercial use"
     return ""
 
@@ -67,11 +66,17 @@ def model_duty(base: str, licence: str) -> str:
     return next((duty for piece, duty in DUTIES if known.startswith(piece)), "")
 
 
+def _non_commercial(licence: str) -> bool:
+    """True for a licence whose name says that it is for research or against commerce, however it is spaced."""
+    plain = "-".join(licence.lower().replace("_", " ").split())
+    return plain == "research" or any(piece in plain for piece in NON_COMMERCIAL)
+
+
 def data_restriction(licence: str) -> str:
     """Why the data may not train a commercial model; empty where it may or nothing is said."""
     known = licence.lower()
     found = []
-    if any(piece in known for piece in NON_COMMERCIAL):
+    if _non_commercial(licence):
         found.append("non-commercial")
     if any(piece in known for piece in RESTRICTED_OUTPUTS):
         found.append("outputs of a provider whose terms restrict training on them")

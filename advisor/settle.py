@@ -134,7 +134,7 @@ def _lesser(facts: Facts, family: str) -> str:
     """The cheaper family that learns from the same data; empty where there is none."""
     if family == "rlhf" and enough_pairs(facts):
         return "sft+dpo" if reading.is_base(facts, reading.wanted(facts)) else "dpo"
-    if family in ("cpt+sft", "grpo") and reading.demonstrations(facts) >= PILOT_FROM:
+    if family in ("cpt+sft", "grpo", "sft+dpo", "dpo", "kto") and reading.demonstrations(facts) >= PILOT_FROM:
         return "adapter"
     return ""
 

@@ -19,6 +19,9 @@ COMMONER = (
 )
 
 
+UNKNOWN_TOKENS = 512.0  # of a row whose length nobody has given; a rule of thumb
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
     """The stage that settings are worked out for."""
@@ -86,14 +89,15 @@ class Sheet:
             return profile.corpus
         if self.objective == "sft" and profile.demonstrations is not None:
             return profile.demonstrations
-        return reading.feedback_set(self.facts) or profile.demonstrations
+        judged = reading.feedback_set(self.facts)
+        return judged if judged is not None and _measured(judged) else profile.demonstrations or judged
 
     @property
     def mean_tokens(self) -> float:
         """Mean tokens of one row, prompt and completion."""
         lengths = self.lengths
-        if lengths is None:
-            return 512.0
+        if lengths is None or not _measured(lengths):
+            return UNKNOWN_TOKENS
         if lengths.sequence is not None:
             return lengths.sequence.mean
         return max(1.0, reading.mean_tokens(lengths.prompt) + reading.mean_tokens(lengths.completion))
@@ -115,3 +119,8 @@ class Sheet:
     def billions(self) -> float:
         """Parameters in billions."""
         return self.model.parameters / 1e9
+
+
+def _measured(rows: SetProfile) -> bool:
+    """True where it is known how long the rows are. Feedback described beside demonstrations often leaves it out."""
+    return rows.sequence is not None or rows.prompt is not None or rows.completion is not None

@@ -349,3 +349,23 @@ def test_a_reward_model_that_costs_too_much_leaves_dpo() -> None:
     assert (rich.method, poor.method) == ("rlhf", "dpo")
     assert "budget_infeasible" in poor.flags
     assert "rlhf" in {each.method for each in poor.alternatives}
+
+
+def test_no_time_for_pairs_leaves_demonstrations() -> None:
+    pairs = {"type": "paired", "rows": 60_000, "prompt_tokens": 300, "completion_tokens": 300}
+    changes = {"data.feedback": pairs, "model.substitute": False, "hardware": {"gpu": "rtx4090"}}
+    ample, scarce = (decide(facts_with({**changes, "budget.deadline_days": days})) for days in (30, 0.5))
+    assert ample.method == "sft+dpo"
+    assert scarce.method in ("sft-lora", "sft-qlora")
+    assert "compute_shortfall" in scarce.flags
+
+
+def test_feedback_of_unknown_length_is_as_long_as_the_demonstrations() -> None:
+    said = {"type": "paired", "rows": 20_000, "prompt_tokens": 300, "completion_tokens": 200}
+    unsaid = {"type": "paired", "rows": 20_000}
+    known, guessed = (decide(facts_with({"data.feedback": each})).chosen for each in (said, unsaid))
+    alone = decide(facts_with({"data": {"feedback": unsaid}})).chosen
+    assert known is not None and guessed is not None and alone is not None
+    assert known.time is not None and guessed.time is not None and alone.time is not None
+    assert guessed.time.hours.likely == pytest.approx(known.time.hours.likely)
+    assert alone.time.hours.likely > 0.25 * known.time.hours.likely

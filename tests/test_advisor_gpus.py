@@ -116,7 +116,8 @@ def test_owned() -> None:
 @pytest.mark.parametrize(
     ("said", "memory_gib", "name"),
     [("Mac", 64, "M2 Pro 64GB"), ("MacBook Pro", 96, "M2 Max"), ("RTX 6000", 48, "RTX 6000 Ada"),
-     ("Quadro RTX 6000", None, "Quadro RTX 6000"), ("GTX 1080 Ti", 11, "GTX 1080 Ti"), ("Tesla P40", 24, "P40")],
+     ("Quadro RTX 6000", None, "Quadro RTX 6000"), ("GTX 1080 Ti", 11, "GTX 1080 Ti"), ("Tesla P40", 24, "P40"),
+     ("MacBook Pro M3 Max", 128, "M3 Max"), ("M2 Max MacBook Pro", 96, "M2 Max"), ("MI250", 128, "MI250X")],
 )  # fmt: skip
 def test_what_people_call_it(said: str, memory_gib: float | None, name: str) -> None:
     device, problem = find_gpu(said, memory_gib)

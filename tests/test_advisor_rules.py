@@ -56,6 +56,8 @@ STEP_CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("M102", "yes", {"data.licence": "cc-by-nc-4.0"}),
     ("M102", "no", {"data.licence": "cc-by-nc-4.0", "constraints": ["commercial"]}),
     ("M102", "yes", {"data.licence": "cc-by-4.0", "constraints": ["commercial"]}),
+    ("M102", "no", {"data.licence": "Non Commercial", "constraints": ["commercial"]}),
+    ("M102", "yes", {"data.licence": "proprietary, our own", "constraints": ["commercial"]}),
     ("M103", "no", {"constraints": ["no-training"]}),
     ("M103", "yes", {}),
     ("M110", "yes", {}),

@@ -106,7 +106,7 @@ def improvement_needed(facts: Facts) -> Finding:
     other = trainable_feedback(facts) or corpus_worth_training(facts)
     if state == "sufficient" and not reason:
         return answer("no", "prompting already gives what is needed", rows=rows)
-    if state == "untried" and not facts.machines and not reason:
+    if state == "untried" and not facts.machines and not reason and facts.spec.hardware.kind != "cloud":
         return answer("no", "there is nothing to train on, and prompting is untried", rows=rows)
     if other:
         return answer("yes", f"{other if isinstance(other, str) else 'a corpus'} to learn from", rows=rows)
