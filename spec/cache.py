@@ -6,7 +6,6 @@ In the user's cache folder, or in `FTC_CACHE_DIR`. A cache that cannot be read o
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -38,30 +37,38 @@ def _code() -> bytes:
     return hasher.digest()
 
 
-def cached(key: object, make: Callable[[], Found]) -> Found:
-    """What was found for that key before, or `make()`. A key of None is not kept."""
-    if key is None:
-        return make()
-    import msgspec  # 25 ms
+def place_of(key: object) -> Path:
+    """Where what was found for that key is kept."""
     from blake3 import blake3
 
     name = blake3(_code() + repr(key).encode("utf-8", "backslashreplace")).hexdigest()[:32]
-    place = folder() / "profiles" / f"{name}.json"
+    return folder() / "profiles" / f"{name}.json"
+
+
+def kept(place: Path) -> Found | None:
+    """What was found before, None where nothing was."""
+    import msgspec  # 25 ms
+
     try:
         return msgspec.json.decode(place.read_bytes(), type=tuple[DataProfile, list[Diagnostic]])
     except (OSError, msgspec.DecodeError):
-        found = make()
-    try:
-        from ftc.spec.files import write_whole
+        return None
 
+
+def keep(place: Path, found: Found) -> None:
+    """Keep it for the next time."""
+    import msgspec
+
+    from ftc.spec.files import write_whole
+
+    try:
         write_whole(place, msgspec.json.encode(found))
         _prune(place.parent)
     except OSError:
         pass
-    return found
 
 
-def _prune(kept: Path) -> None:
-    files = sorted(kept.glob("*.json"), key=lambda each: each.stat().st_mtime)
+def _prune(profiles: Path) -> None:
+    files = sorted(profiles.glob("*.json"), key=lambda each: each.stat().st_mtime)
     for file in files[:-KEPT]:
         file.unlink(missing_ok=True)

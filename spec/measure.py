@@ -71,20 +71,66 @@ def profile(spec: Spec, tokenizer_file: Path | None = None) -> tuple[DataProfile
 
     Never raises for what data holds. The same bytes, looked at in the same way, are answered from the cache.
     """
-    from ftc.spec.cache import cached
-
     start = time.perf_counter()
-    files = _files(spec)
-    crew = _crew(files.values())
+    data = _Bytes(spec=spec, tokenizer_file=tokenizer_file, files=_files(spec))
+    crew = _crew(data.files.values())
     try:
-        hashes = _hashes(files)
-        asked = (spec.data, spec.goal.task, spec.goal.language, spec.model.context, spec.seed)
-        key = (asked, sorted(hashes.items()), digest(tokenizer_file) if tokenizer_file else "") if hashes else None
-        found, findings = cached(key, lambda: _profile(spec, tokenizer_file, hashes, crew))
+        if crew is None:
+            data.recall()
+        found, findings = _profile(spec, tokenizer_file, data, crew)
+        data.keep((found, findings))
+    except _Known as known:
+        found, findings = known.found
     finally:
         if crew is not None:
             crew.close()
     return replace(found, seconds=time.perf_counter() - start), findings
+
+
+class _Known(Exception):
+    """The same bytes were counted before: there is nothing to count."""
+
+    def __init__(self, found: tuple[DataProfile, list[Diagnostic]]) -> None:
+        super().__init__()
+        self.found = found
+
+
+@dataclass(slots=True, kw_only=True)
+class _Bytes:
+    """The files as bytes: their hashes, and what the cache knows of them."""
+
+    spec: Spec
+    tokenizer_file: Path | None
+    files: Mapping[str, Path]
+    hashes: Mapping[str, str] | None = None  # by name; none where a file cannot be read
+    place: Path | None = None  # in the cache
+
+    def recall(self) -> None:
+        """Hash the files, once. Raises _Known where the cache has what counting them would find."""
+        if self.hashes is not None:
+            return
+        from ftc.spec import cache
+
+        try:
+            self.hashes = {name: digest(path) for name, path in self.files.items()}
+            tokenizer = digest(self.tokenizer_file) if self.tokenizer_file else ""
+        except OSError:
+            self.hashes = {}
+        if not self.hashes:
+            return
+        spec = self.spec
+        asked = (spec.data, spec.goal.task, spec.goal.language, spec.model.context, spec.seed)
+        self.place = cache.place_of((asked, sorted(self.hashes.items()), tokenizer))
+        found = cache.kept(self.place)
+        if found is not None:
+            raise _Known(found)
+
+    def keep(self, found: tuple[DataProfile, list[Diagnostic]]) -> None:
+        """Keep what was found for the next time."""
+        if self.place is not None:
+            from ftc.spec import cache
+
+            cache.keep(self.place, found)
 
 
 def _crew(files: Iterable[Path]) -> Crew | None:
@@ -113,21 +159,14 @@ def _files(spec: Spec) -> dict[str, Path]:
         return {}
 
 
-def _hashes(files: Mapping[str, Path]) -> dict[str, str]:
-    """The hash of each file by its name; nothing where one cannot be read."""
-    try:
-        return {name: digest(path) for name, path in files.items()}
-    except OSError:
-        return {}
-
-
 def _profile(
-    spec: Spec, tokenizer_file: Path | None, hashes: Mapping[str, str], crew: Crew | None
+    spec: Spec, tokenizer_file: Path | None, data: _Bytes, crew: Crew | None
 ) -> tuple[DataProfile, list[Diagnostic]]:
     roles: dict[Role, _Role] = {}
     for role, sources in roles_of(spec).items():
         if sources:
-            roles[role] = _count_role(spec, role, sources, tokenizer_file, hashes, crew)
+            roles[role] = _count_role(spec, role, sources, tokenizer_file, data, crew)
+    data.recall()  # where nothing could be counted, nobody has hashed yet
     findings = [finding for each in roles.values() for finding in each.findings]
     sets = {role: each.found for role, each in roles.items()}
     feedback = _feedback(spec.data.feedback, roles.get("feedback")) if spec.data.feedback else None
@@ -148,7 +187,7 @@ def _profile(
         train_rows=train,
         overlap=overlap,
         personal_data=personal,
-        hashes=dict(sorted(hashes.items())),
+        hashes=dict(sorted((data.hashes or {}).items())),
     )
     return found, findings + said
 
@@ -158,7 +197,7 @@ def _count_role(
     role: Role,
     sources: Sequence[Source],
     tokenizer_file: Path | None,
-    hashes: Mapping[str, str],
+    data: _Bytes,
     crew: Crew | None,
 ) -> _Role:
     """One role: its described sources at their word, its given ones counted."""
@@ -170,7 +209,7 @@ def _count_role(
         counted.found = set_
         return counted
     for source in counted.given:
-        _count_source(spec, source, counted, crew)
+        _count_source(spec, source, counted, data, crew)
     if described:
         rows = sum(source.rows or 0 for source in described)
         message = f"{rows} described rows beside given ones are not counted"
@@ -178,7 +217,7 @@ def _count_role(
             Diagnostic(code="D122", message=message, severity=Severity.WARNING, key=f"data.{role}")
         )  # fmt: skip
     counted.tally.trim()
-    _describe(spec, counted, tokenizer_file, hashes)
+    _describe(spec, counted, tokenizer_file, data.hashes or {})
     return counted
 
 
@@ -195,9 +234,10 @@ def _exactly(spec: Spec, sources: Sequence[Source], tokenizer_file: Path | None)
         return None
 
 
-def _count_source(spec: Spec, source: Source, counted: _Role, crew: Crew | None) -> None:
+def _count_source(spec: Spec, source: Source, counted: _Role, data: _Bytes, crew: Crew | None) -> None:
     reading = read(source, spec.folder, counted.role)
-    if reading.recognised and not (crew and _in_parallel(reading, counted, crew)):
+    if reading.recognised and not (crew and _in_parallel(reading, counted, crew, data)):
+        data.recall()
         _row_by_row(spec, reading, counted)
     counted.rows_read += reading.rows_read
     counted.rows_reported += reading.rows_reported
@@ -221,7 +261,7 @@ def _row_by_row(spec: Spec, reading: Reading, counted: _Role) -> None:
     counted.tally.repeats.merge(watch.found, 0)
 
 
-def _in_parallel(reading: Reading, counted: _Role, crew: Crew) -> bool:
+def _in_parallel(reading: Reading, counted: _Role, crew: Crew, data: _Bytes) -> bool:
     """True where the files are large JSONL and have been counted in blocks."""
     files = reading.files
     if counted.tokenizer or any(file.container != "jsonl" or file.encoding != "utf-8" for file in files):
@@ -251,7 +291,7 @@ def _in_parallel(reading: Reading, counted: _Role, crew: Crew) -> bool:
             limit=counted.tally.limit,
             turn=TURN_CHARACTERS,
         )
-        count_file(file.path, job, totals, crew)
+        count_file(file.path, job, totals, crew, meanwhile=data.recall)
     bring_lengths(totals)
     counted.tally.repeats.merge(find_repeats(totals), 0)
     reading.reports.ended = True

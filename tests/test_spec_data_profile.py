@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ftc.spec import measure
-from ftc.spec.counting import crew, distinct
+from ftc.spec.counting import crew, distinct, parallel
 from ftc.spec.counting.batches import characters
 from ftc.spec.counting.distinct import Distinct
 from ftc.spec.lengths import histogram_of, lengths_of, longer_than, spread
@@ -102,6 +102,8 @@ def test_large_files_are_counted_alike(tmp_path: Path, monkeypatch: pytest.Monke
     assert [replace(each, examples=(), line=0, message="") for each in said_fast] == [
         replace(each, examples=(), line=0, message="") for each in said_slow
     ]
+    monkeypatch.setattr(parallel, "count_part", lambda *_: pytest.fail("counted again"))
+    assert profile(spec)[0].demonstrations == fast.demonstrations
 
 
 def test_described_data_is_taken_at_its_word(tmp_path: Path) -> None:

@@ -1,14 +1,14 @@
 """A large JSONL file, counted part by part, by this process and by child processes on the other cores.
 
-Parts are merged in the order of the file, so that the result does not depend on who was faster. Children are started
-before they are needed (a `Crew`), while the bytes of the file are hashed.
+Parts are merged in the order of the file, so that the result does not depend on who was faster. Children begin while
+this process still hashes the bytes of the file (a `Crew`).
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -75,8 +75,11 @@ class Totals:
     compared: int = 0
 
 
-def count_file(path: Path, job: Job, totals: Totals, crew: Crew) -> None:
-    """Count the file into what is given. Raises Died, OSError."""
+def count_file(path: Path, job: Job, totals: Totals, crew: Crew, meanwhile: Callable[[], None]) -> None:
+    """Count the file into what is given. Raises Died, OSError.
+
+    This process does `meanwhile` before it takes part; what that raises calls the counting off.
+    """
     encode = msgspec.msgpack.encode
     decode = msgspec.msgpack.Decoder(Counted, dec_hook=lambda _, value: Counter(value)).decode
     parts = list(parts_of(path, path.stat().st_size))
@@ -101,6 +104,11 @@ def count_file(path: Path, job: Job, totals: Totals, crew: Crew) -> None:
     threads = [threading.Thread(target=serve, args=(child,), daemon=True) for child in crew.children]
     for thread in threads:
         thread.start()
+    try:
+        meanwhile()
+    except BaseException:
+        ahead.clear()
+        raise
     merged = lines = 0
 
     def merge() -> None:
