@@ -363,9 +363,15 @@ def test_no_time_for_pairs_leaves_demonstrations() -> None:
 def test_feedback_of_unknown_length_is_as_long_as_the_demonstrations() -> None:
     said = {"type": "paired", "rows": 20_000, "prompt_tokens": 300, "completion_tokens": 200}
     unsaid = {"type": "paired", "rows": 20_000}
-    known, guessed = (decide(facts_with({"data.feedback": each})).chosen for each in (said, unsaid))
-    alone = decide(facts_with({"data": {"feedback": unsaid}})).chosen
-    assert known is not None and guessed is not None and alone is not None
-    assert known.time is not None and guessed.time is not None and alone.time is not None
-    assert guessed.time.hours.likely == pytest.approx(known.time.hours.likely)
-    assert alone.time.hours.likely > 0.25 * known.time.hours.likely
+    known = _hours(facts_with({"data.feedback": said}))
+    guessed = _hours(facts_with({"data.feedback": unsaid}))
+    alone = _hours(facts_with({"data": {"feedback": unsaid}}))
+    assert guessed == pytest.approx(known)
+    assert alone > 0.25 * known
+
+
+def _hours(facts: Facts) -> float:
+    chosen = decide(facts).chosen
+    assert chosen is not None
+    assert chosen.time is not None
+    return chosen.time.hours.likely
