@@ -109,7 +109,9 @@ def which_feedback(facts: Facts) -> Finding:
     if not enough:
         return _not_enough(facts, kind, rows)
     if enough_for_a_reward_model(facts):
-        return answer("reward", f"{enough}, and {reading.devices(facts)} devices for on-policy training", rows=rows)
+        count = reading.devices(facts)
+        said = f"{enough}, and {count} device{'s' if count > 1 else ''} for on-policy training"
+        return answer("reward", said, rows=rows)
     if kind == "reward-model":
         return answer("pairs", "answers of the model, scored by the reward model, make pairs", rows=rows)
     if kind in ("paired", "ranked"):

@@ -17,7 +17,7 @@ from ftc.advisor.rules.feedback import (
     trainable_feedback,
 )
 from ftc.advisor.rules.finding import warn
-from ftc.advisor.rules.need import FORM_TASKS, NORMAL_FROM, ROWS_A_CLASS, STYLE_FROM
+from ftc.advisor.rules.need import FORM_TASKS, NORMAL_FROM, PILOT_FROM, ROWS_A_CLASS, STYLE_FROM
 from ftc.advisor.values import Finding
 
 OVERFIT_BELOW = 2_000  # rows; the same line below which adapters are thinned out
@@ -272,6 +272,10 @@ def generate_data(choice: Choice) -> Finding | None:
     allowed = has(facts, "teacher-allowed")
     if choice.method == "needs-data":
         return warn("let a stronger model write rows, check a sample by hand, and filter by rule", rows=rows)
+    if 0 < rows < PILOT_FROM and facts.spec.goal.prompting == "insufficient":
+        return warn(
+            f"{rows} rows are too few to train on: a stronger model could write more like them", rows=rows
+        )
     if allowed and rows < NORMAL_FROM:
         return warn(f"{rows} rows, and a teacher is allowed: let it write up to a few thousand more", rows=rows)
     success = reading.base_success(facts)

@@ -443,6 +443,12 @@ def soft_contradictions(facts: Facts) -> tuple[str, ...]:
     pairs = (
         (has(facts, "no-hallucination") and goal.task != "classification", "no-hallucination, and free text"),
         (inside and behind_api(facts), "data may not leave, and the model is only behind an API"),
+        (inside and facts.spec.hardware.kind == "none", "data may not leave, and no machine to keep it on"),
+        (has(facts, "no-cloud") and has(facts, "private-cloud"), "no-cloud, and private-cloud"),
+        (has(facts, "no-cuda") and bool(facts.machines) and all(each.device.kind == "cuda" for each in facts.machines),
+         "no-cuda, and NVIDIA cards"),
+        (behind_api(facts) and has(facts, "edge-deploy", "cpu-serving"),
+         "a model behind an API, and a place of its own to run"),
         (inside and has(facts, "api-allowed"), "data may not leave, and APIs allowed"),
         (closed_model(facts) and has(facts, "full-only", "prefers-full"), "full tuning, and closed weights"),
         (has(facts, "wants-grpo") and kind not in ("verifiable", "validator-available", "reward-model"),

@@ -35,8 +35,8 @@ def privacy(choice: Choice) -> Finding | None:
     """Personal or protected data.
 
     What it checks
-        `data.contains`, personal data that was found, constraints on where data may go, logs of users, and fields
-        (health, finance, law) whose records are about people.
+        `data.contains`, personal data that was found, constraints on where data may go, logs and thumbs of users, and
+        fields (health, finance, law) whose records are about people.
     Why it matters
         Tuned models give back what they were trained on: names, numbers, whole passages. Scrubbing reduces it and does
         not end it. The adapter is as sensitive as the data.
@@ -64,6 +64,7 @@ def privacy(choice: Choice) -> Finding | None:
         return warn("data that may not leave: no hub uploads, no remote trackers; the adapter stays where the data is")
     logs = any(each.source == "logs" for each in facts.spec.data.demonstrations)
     live = facts.spec.data.feedback is not None and facts.spec.data.feedback.live
+    live = live or reading.feedback_type(facts) == "binary"  # thumbs are given where users are
     if logs or live:
         return warn("logs of users hold personal data: look for it before it is learned")
     if reading.regulated(facts):
