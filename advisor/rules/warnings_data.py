@@ -273,9 +273,7 @@ def generate_data(choice: Choice) -> Finding | None:
     if choice.method == "needs-data":
         return warn("let a stronger model write rows, check a sample by hand, and filter by rule", rows=rows)
     if 0 < rows < PILOT_FROM and facts.spec.goal.prompting == "insufficient":
-        return warn(
-            f"{rows} rows are too few to train on: a stronger model could write more like them", rows=rows
-        )
+        return warn(f"{rows} rows are too few to train on: a stronger model could write more like them", rows=rows)
     if allowed and rows < NORMAL_FROM:
         return warn(f"{rows} rows, and a teacher is allowed: let it write up to a few thousand more", rows=rows)
     success = reading.base_success(facts)
