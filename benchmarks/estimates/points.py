@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from ftc.advisor.gpus import find_gpu
 from ftc.advisor.models import find_model
+from ftc.advisor.parameters import FAMILIES
 from ftc.advisor.values import Architecture, Device, Setup
 from ftc.commands.estimate import setup_of
 
@@ -26,6 +27,9 @@ _LETTERS = {
     "down": "down_proj", "proj": "o_proj",
 }  # fmt: skip
 _MLP = ("gate_proj", "up_proj", "down_proj")
+
+# litgpt projects queries, keys and values of every model by one matrix (litgpt/model.py, CausalSelfAttention).
+FAMILIES["litgpt"] = replace(FAMILIES["llama"], fused_qkv=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +177,8 @@ def _targets(text: str) -> str:
 
 def _architecture(row: dict[str, str]) -> Architecture:
     found, _ = find_model(row["model"], Path())
+    if found is not None and row["id"].startswith("litgpt") and found.model_type == "llama":
+        return replace(found, id=f"{found.id} in litgpt", model_type="litgpt")
     if found is not None:
         return found
     shapes: dict[str, dict[str, Any]] = json.loads((HERE / "models.json").read_text())["models"]
