@@ -12,6 +12,7 @@ from ftc.advisor.settle import Settled
 from ftc.advisor.values import Adapter, Architecture, Candidate, Facts
 
 USUAL: dict[str, Adapter] = {"sft-full": "full", "sft-qlora": "qlora", "cpt+sft": "full"}
+NOTABLY = 1.05  # a ratio that is not 1.0 once it is rounded
 
 
 def losers(facts: Facts, settled: Settled) -> tuple[Candidate, ...]:
@@ -43,10 +44,12 @@ def why_lost(facts: Facts, settled: Settled, option: Option) -> str:
     method, chosen = option.candidate.method, settled.option
     if chosen is None:
         return "it could be run; the path above says why it is not the answer"
+    if method.startswith("sft") and settled.method == "cpt+sft":
+        return "imitation alone does not teach what the raw text holds"
     if method == "sft-full" and settled.adapter != "full":
         return "adapters hold what there is to learn, and forget less"
     if method == "sft-qlora" and settled.adapter == "lora":
-        return f"fits as well; slower{_ratio(option, chosen)}, and 16 bit fits"
+        return f"fits as well{_slower(option, chosen)}, but 16 bit fits too and quantises nothing"
     if method == "sft-lora" and settled.adapter == "full":
         return "more to learn than its adapters hold"
     if method.startswith("sft") and not settled.method.startswith("sft"):
@@ -62,9 +65,9 @@ def why_lost(facts: Facts, settled: Settled, option: Option) -> str:
     return "costs more for no more"
 
 
-def _ratio(option: Option, chosen: Option) -> str:
+def _slower(option: Option, chosen: Option) -> str:
     mine, theirs = option.candidate.time, chosen.candidate.time
-    if mine is None or theirs is None or not theirs.hours.likely or mine.hours.likely <= theirs.hours.likely:
+    if mine is None or theirs is None or mine.hours.likely < NOTABLY * theirs.hours.likely:
         return ""
     return f" ({mine.hours.likely / theirs.hours.likely:.1f} times as long)"
 
