@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -263,6 +264,49 @@ def test_data_that_cannot_be_read_ends_with_the_reason(tmp_path: Path) -> None:
         assert screen.refused.exit_code == 2
 
     drive(app, story)
+
+
+def test_every_key_is_in_the_command_palette(tmp_path: Path, hand_made: None) -> None:
+    async def story(pilot: Pilot[int]) -> None:
+        screen = planner(pilot)
+        commands = {each.title: each for each in pilot.app.get_system_commands(screen)}
+        named = {title.partition("  (")[0] for title in commands}
+        asked = {each.description for each in Planner.BINDINGS if isinstance(each, Binding)}
+        assert {each for each in asked if not each.startswith("Flip")} - {"Open"} <= named
+        assert {each for each in named if each.startswith("Flip")} == {"Flip 1", "Flip 2"}  # those that there are
+        assert all(each.help for each in commands.values())
+        await pilot.press("ctrl+p")
+        await pilot.press(*"help")
+        await settled(pilot)
+        await pilot.pause(0.3)
+        await keys(pilot, ["enter"])
+        assert isinstance(pilot.app.screen, Reader)
+
+    drive(planner_app(write_spec(tmp_path)), story)
+
+
+@pytest.mark.parametrize(("trusted", "asks"), [(True, True), (False, False)])
+def test_foreign_code_is_asked_about_before_a_plan_is_written(tmp_path: Path, *, trusted: bool, asks: bool) -> None:
+    path = example(tmp_path)
+    plan_path = path.parent / "ftc.plan.json"
+
+    async def story(pilot: Pilot[int]) -> None:
+        planner(pilot).change({"model.trust_remote_code": trusted})
+        planner(pilot).session.save()
+        await settled(pilot)
+        for key in ("a", "r"):
+            await keys(pilot, [key])
+            if not asks:
+                assert plan_path.is_file()
+                return
+            assert isinstance(pilot.app.screen, Confirm)
+            assert "code that comes with" in str(pilot.app.screen.query_one(".dialog-text").render())
+            await keys(pilot, ["n"])
+            assert not plan_path.exists()
+        await keys(pilot, ["a", "y"])
+        assert json.loads(plan_path.read_bytes())["model"]["trust_remote_code"] is True
+
+    drive(planner_app(path), story)
 
 
 @pytest.mark.parametrize("key", ["question_mark", "x", "e"])

@@ -109,6 +109,64 @@ def test_endings(ending: Story, status: str, condition: str) -> None:
     assert state.condition(1010.0) == condition
 
 
+POLICY: Story = [
+    {"kind": "stage_started", "stage": "sft", "attempt": 1},
+    {"kind": "step", "stage": "sft", "step": 1, "total": 4, "loss": 0.0},
+    {"kind": "reward", "stage": "sft", "step": 1, "reward": 1.5, "length": 20.0, "kl": 0.0},
+    {"kind": "reward", "stage": "sft", "step": 2, "reward": 2.25, "length": 16.0, "kl": 0.05},
+]
+
+
+def test_a_policy_shows_what_its_answers_earn() -> None:
+    state = heard(POLICY)
+    charts = state.charts()
+    assert [each.title.partition(" ")[0] for each in charts] == ["Reward", "Answers", "Loss"]
+    assert [each.value for each in charts[0].points] == [1.5, 2.25]
+    assert [each.value for each in charts[0].marks] == [0.0, 0.05]
+    assert charts[0].own_scale
+    assert [each.value for each in charts[1].points] == [20.0, 16.0]
+    shown = "\n".join(each.content.plain for each in panel.stage_items(state, 60))
+    for expected in ("2.25", "1.5", "0.05", "16 tokens"):
+        assert expected in shown
+    resumed = heard([*POLICY, {"kind": "resumed", "stage": "sft", "step": 1}])
+    assert [each.step for each in resumed.rewards] == [1]
+
+
+def test_a_stage_without_rewards_has_one_chart_of_its_loss() -> None:
+    state = heard([*STARTED, {"kind": "step", "stage": "sft", "step": 1, "total": 9, "loss": 2.0}])
+    (chart,) = state.charts()
+    assert [each.value for each in chart.points] == [2.0]
+    assert RunState(plan_for()).charts()[0].points == []
+
+
+def test_rewards_of_an_unknown_stage_or_without_a_number_do_no_harm() -> None:
+    state = heard(
+        [*STARTED, {"kind": "reward", "stage": "x", "step": 1, "reward": 1.0}, {"kind": "reward", "stage": "sft"}]
+    )
+    assert state.rewards == []
+    assert len(state.charts()) == 1
+
+
+def test_memory_is_the_devices_where_there_is_one() -> None:
+    measured = {"kind": "measured", "stage": "sft", "step": 10, "memory": {"process_gib": 40.0, "reserved_gib": 8.5}}
+    state = heard([*STARTED, measured])
+    assert state.peak_gib() == 8.5
+    assert "8.5 GiB" in panel.summary(state, 1010.0, 99.0, 100).plain
+    assert heard(STARTED).peak_gib() == 9.0
+
+
+def test_answers_that_earn_are_listed_the_newest_and_best_first(tmp_path: Path) -> None:
+    folder = tmp_path / "stages" / "grpo"
+    folder.mkdir(parents=True)
+    rows = [(1, 0.5, "old"), (2, 0.1, "poor"), (2, 0.9, "good")]
+    lines = [json.dumps({"step": step, "number": 7, "answer": said, "reward": got}) for step, got, said in rows]
+    (folder / "answers.jsonl").write_text("\n".join([*lines, '{"step": 3}', '{"cut']))
+    found = run_files.earned(tmp_path, "grpo")
+    assert [each.answer for each in found] == ["good", "poor", "old"]
+    assert "0.9" in panel.earned_items(found, 50)[0].content.plain
+    assert run_files.earned(tmp_path, "none") == []
+
+
 def test_trouble_is_listed_newest_first() -> None:
     state = heard(
         [

@@ -64,6 +64,18 @@ EVENTS: tuple[dict[str, Any], ...] = (
 )
 
 
+STEPS = range(1, 40)
+POLICY_EVENTS: tuple[dict[str, Any], ...] = (
+    *(each for each in EVENTS[:8]),
+    *(
+        {"kind": "reward", "stage": "sft", "step": step, "reward": 4 - 3 / step, "kl": 0.003 * step, "length": 16.0}
+        for step in STEPS
+    ),
+    *({"kind": "step", "stage": "sft", "step": step, "total": 100, "loss": 0.0} for step in STEPS),
+    {"kind": "progress", "stage": "sft", "step": 39, "total": 100, "eta_seconds": 61.0},
+)
+
+
 @pytest.fixture
 def hand_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner_module, "settle", by_hand)
@@ -98,6 +110,38 @@ def test_planner(
         assert snap_compare(app_for(tmp_path), terminal_size=size, run_before=before)
 
 
+PAGES = {
+    "candidate": ["right", "right", "enter"],
+    "form": ["enter"],
+    "what if": ["k", "right", "right"],
+    "help": ["question_mark"],
+    "leaving": ["k", "right", "enter", "q"],
+}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("pressed", PAGES.values(), ids=PAGES)
+def test_pages_of_the_planner(
+    snap_compare: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    hand_made: None,
+    size: tuple[int, int],
+    pressed: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def before(pilot: Pilot[int]) -> None:
+        await settled(pilot)
+        for key in pressed:
+            await pilot.press(key)
+            await settled(pilot)
+        pilot.app.screen.query("Input").set(disabled=True)  # a cursor blinks
+        await pilot.pause()
+
+    assert snap_compare(app_for(tmp_path), terminal_size=size, run_before=before)
+
+
 @pytest.mark.parametrize("theme", ["ftc-light", "no colour"])
 def test_planner_in_other_looks(
     snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hand_made: None, theme: str
@@ -119,12 +163,31 @@ def test_planner_in_other_looks(
 
 @pytest.mark.parametrize("size", SIZES)
 def test_watch(snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
+    watched(EVENTS, 2, snap_compare, tmp_path, monkeypatch, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_watch_a_policy(
+    snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    watched(POLICY_EVENTS, 0, snap_compare, tmp_path, monkeypatch, size)
+
+
+def watched(
+    events: tuple[dict[str, Any], ...],
+    held_out: int,
+    snap_compare: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:
+    """A run whose journal holds these events, drawn to its last point."""
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr("ftc.screens.watch.time.time", lambda: 1_000_100.0)
     run = tmp_path / "support-router-3f9a1c2e"
     run.mkdir()
     (run / "plan.json").write_bytes(plan_for().to_bytes())
-    lines = [json.dumps({"ts": 1_000_000.0 + index, **event}) for index, event in enumerate(EVENTS)]
+    lines = [json.dumps({"ts": 1_000_000.0 + index, **event}) for index, event in enumerate(events)]
     (run / "events.jsonl").write_text("\n".join(lines) + "\n")
     answers = [
         {
@@ -145,7 +208,7 @@ def test_watch(snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert isinstance(screen, Watch)
         for _ in range(400):
             await pilot.pause(0.05)
-            if screen._drawn_points[1] == 2:  # the curves are drawn last
+            if screen._drawn_points[1] == held_out:  # the curves are drawn last
                 break
         await pilot.pause(1.0)
 

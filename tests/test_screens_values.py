@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,9 +16,11 @@ from ftc.screens.panels import candidates, data, fields, flips, settings, why
 from ftc.screens.plan_changes import changes
 from ftc.screens.session import Session, settle, values
 from ftc.screens.themes import for_terminal
+from ftc.screens.widgets import verdict_bar
 from ftc.spec.estimate import Estimate
+from ftc.spec.load import load_text
 from tests.plans import plan_for
-from tests.screens_values import SPEC, by_hand, verdict, write_spec
+from tests.screens_values import SPEC, by_hand, candidate, span, verdict, write_spec
 
 
 def estimate(low: float, likely: float, high: float) -> Estimate:
@@ -231,3 +235,16 @@ def test_two_plans_beside_each_other() -> None:
 )
 def test_light_terminals_get_a_light_screen(environment: dict[str, str], theme: str) -> None:
     assert for_terminal(environment) == theme
+
+
+@pytest.mark.parametrize("width", [74, 76, 116])
+def test_the_verdict_keeps_to_its_three_lines(width: int) -> None:
+    chosen = candidate("sft-lora", "lora", 71.2, 31.4)
+    dear = replace(chosen, usd=span(438.0, "USD"))
+    spec = load_text(SPEC.replace("usd: 50", "usd: 500"), "ftc.yaml", Path()).spec
+    assert spec is not None
+    advice = SimpleNamespace(verdict=replace(verdict(), chosen=dear), spec=spec)
+    shown = "".join(text for text, _ in verdict_bar._second(advice, width))  # type: ignore[arg-type]
+    assert len(shown) <= width
+    assert "-" in shown
+    assert "of $500" in shown

@@ -6,8 +6,11 @@ Importing textual takes 200 ms, so only the commands that open a screen import t
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from functools import partial
 
-from textual.app import App
+from textual.app import App, SystemCommand
+from textual.binding import Binding
 from textual.screen import Screen
 
 from ftc.screens.themes import DARK, LIGHT, MUTED, for_terminal
@@ -31,6 +34,21 @@ class FtcApp(App[int]):
     def get_default_screen(self) -> Screen[int]:
         """The screen that the command asked for stands at the bottom, so that leaving it leaves the app."""
         return self._first
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every key of the screen by name; of textual's own, those that no key of ours does with more care."""
+        own = {each.action for each in type(screen).BINDINGS if isinstance(each, Binding)}  # not those of every screen
+        seen: set[str] = set()
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.action not in own or not binding.description or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            said = getattr(screen, f"action_{binding.action.partition('(')[0]}", None)
+            meaning = binding.tooltip or ((said.__doc__ or "").strip().partition("\n")[0] if said else "")
+            key = self.get_key_display(binding)
+            yield SystemCommand(f"{binding.description}  ({key})", meaning, partial(screen.run_action, binding.action))
+        yield from (each for each in super().get_system_commands(screen) if each.title in ("Theme", "Screenshot"))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What our styles ask for and other themes do not have."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from textual.content import Content
 
-from ftc.screens.figures import DIM, STRONG, Parts
+from ftc.screens.figures import STRONG, Parts
+
+KEYS, ROOM = 15, 52  # characters of a key and of what it does; together they fit a page at 80 columns
 
 PLANNER = (
     ("Reading it", (
@@ -23,7 +27,8 @@ PLANNER = (
         ("d", "the plan on disk beside the plan as it stands"),
     )),
     ("Changing", (
-        ("i", "edit the value under the cursor        n  find any key and set it"),
+        ("i", "edit the value under the cursor"),
+        ("n", "find any key and set it"),
         ("b t k l", "sliders for budget, hours, rank, row length"),
         ("1 ... 9", "apply a change that would flip the verdict"),
         ("m", "on a candidate: have this method checked; again: let the advisor choose"),
@@ -41,13 +46,15 @@ PLANNER = (
 WATCH = (
     ("Reading it", (
         ("bars", "stages in order; █ done, ░ to do, with what is left"),
-        ("curves", "the loss of training, and of the held-out rows in larger dots"),
+        ("curves", "the loss of training, and of the held-out rows as +; of a policy the rewards, and its KL as +"),
         ("memory", "what it takes now against the range that was estimated"),
     )),
     ("Keys", (
         ("p", "stop with a checkpoint; ftc run goes on from there"),
         ("g", "go on, where it was stopped"),
         ("l", "the log, or the samples"),
+        ("c", "another curve: rewards, length of answers, loss"),
+        ("e", "a stage with its arguments, a tripwire with its page"),
         ("o", "where the report is"),
         ("q esc", "close; the run goes on"),
     )),
@@ -92,5 +99,7 @@ def _text(sections: Sections) -> Content:
     for title, rows in sections:
         parts.append((("\n" if parts else "") + f"{title}\n", STRONG))
         for keys, said in rows:
-            parts += [(f"  {keys:<16}", "$text-accent"), (f"{said}\n", "" if keys else DIM)]
+            first, *more = wrap(said, ROOM)
+            parts += [(f"  {keys:<{KEYS}}", "$text-accent"), (f"{first}\n", "")]
+            parts += [(f"  {'':<{KEYS}}{line}\n", "") for line in more]
     return Content.assemble(*parts)

@@ -48,7 +48,7 @@ class Planner(Screen[int]):
         Binding("enter", "open", "Open", show=False),
         Binding("e", "explain", "Explain"),
         Binding("i", "edit", "Edit"),
-        Binding("b", "knob('budget')", "What if"),
+        Binding("b", "knob('budget')", "What if", tooltip="Slide the budget; the advice follows."),
         Binding("u,ctrl+z", "undo", "Undo"),
         Binding("a", "approve", "Approve"),
         Binding("r", "run", "Run"),
@@ -60,9 +60,11 @@ class Planner(Screen[int]):
         Binding("n", "set_any", "Set any key", show=False),
         Binding("m", "choose_method", "Take this method", show=False),
         Binding("x", "expand", "Whole tree", show=False),
-        Binding("t", "knob('hours')", "Hours", show=False),
-        Binding("k", "knob('rank')", "Rank", show=False),
-        Binding("l", "knob('length')", "Row length", show=False),
+        Binding("t", "knob('hours')", "Hours", show=False, tooltip="Slide the hours; the advice follows."),
+        Binding("k", "knob('rank')", "Rank", show=False, tooltip="Slide the rank of the adapter; the advice follows."),
+        Binding(
+            "l", "knob('length')", "Row length", show=False, tooltip="Slide the tokens of a row; the advice follows."
+        ),
         *(Binding(str(number), f"flip({number})", f"Flip {number}", show=False) for number in range(1, flips.KEYS + 1)),
     ]
 
@@ -308,11 +310,18 @@ class Planner(Screen[int]):
             self.app.push_screen(EditField(known, value, lambda typed: self.change({key: parse(key, typed)})))
 
     def action_flip(self, number: int) -> None:
-        """Apply the flip of that number."""
+        """Apply the change of that number among those that would change the verdict."""
         verdict = self.session.advice.verdict if self.session.advice else None
         taken = flips.numbered(verdict) if verdict else []
         if 0 < number <= len(taken):
             self._apply_flip(taken[number - 1].change)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Of the flips, only those that there are."""
+        if action != "flip":
+            return True
+        verdict = self.session.advice.verdict if self.session.advice else None
+        return verdict is not None and int(str(parameters[0])) <= len(flips.numbered(verdict))
 
     def _apply_flip(self, change: str) -> None:
         advice = self.session.advice

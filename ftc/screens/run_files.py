@@ -15,6 +15,7 @@ from pathlib import Path
 from ftc.runtime.run_folder import RunFolder
 
 PREDICTIONS = "predictions.jsonl"
+REWARDED = "answers.jsonl"
 LOOKED_AT = 400  # rows of each file of answers
 LOG_BYTES = 32_768  # of the end of a log
 
@@ -49,6 +50,28 @@ def samples(folder: Path, stages: Sequence[str], most: int = 40) -> list[Sample]
                 answers=(*before, answer),
             )
     return sorted(found.values(), key=lambda each: not each.changed)[:most]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earned:
+    """One answer that a policy gave while it trains, with what it earned."""
+
+    step: int
+    prompt: int  # the number of its row
+    answer: str
+    reward: float
+
+
+def earned(folder: Path, stage: str, most: int = 40) -> list[Earned]:
+    """A policy's last answers, as kept with its last checkpoint: the newest step first, within it the best first."""
+    found = []
+    for row in _rows(RunFolder(folder).stage(stage) / REWARDED):
+        try:
+            step, number, reward = int(str(row["step"])), int(str(row["number"])), float(str(row["reward"]))
+        except (KeyError, ValueError):
+            continue
+        found.append(Earned(step=step, prompt=number, answer=str(row.get("answer", "")), reward=reward))
+    return sorted(found, key=lambda each: (-each.step, -each.reward))[:most]
 
 
 def _rows(path: Path) -> Iterator[dict[str, object]]:

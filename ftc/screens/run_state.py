@@ -6,7 +6,7 @@ from the start, so a screen can be closed and opened again. Nothing here reads t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ Status = Literal["waiting", "running", "done", "skipped", "stopped", "failed"]
 
 STALE_SECONDS = 120.0  # without a word from a running stage: it may be gone
 ENDED_WELL = (0, 4)  # finished; 4: below goal.success
+POLICIES = ("rloo", "grpo")  # stages that sample answers and learn from what they earn
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class StageState:
     result: Mapping[str, Any] = field(default_factory=dict)
     memory: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
+    rewarded: str = ""  # what its answers earned lately, in words
 
     @property
     def share(self) -> float:
@@ -70,6 +72,19 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Curves over the steps of one stage. `points` is a line; `marks` stand apart from it, on their own scale where
+    `own_scale` says so. What a curve is called goes with its last value."""
+
+    title: str
+    points: Sequence[Point]
+    name: str
+    marks: Sequence[Point] = ()
+    mark_name: str = ""
+    own_scale: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
     """A tripwire or an answer to trouble."""
 
@@ -87,6 +102,9 @@ class RunState:
     stages: dict[str, StageState] = field(default_factory=dict)
     losses: list[Point] = field(default_factory=list)
     held_out: list[Point] = field(default_factory=list)
+    rewards: list[Point] = field(default_factory=list)  # of a policy: the mean over the answers of a step
+    kls: list[Point] = field(default_factory=list)  # how far a policy is from where it started
+    lengths: list[Point] = field(default_factory=list)  # tokens of an answer, the mean over a step
     remarks: list[Remark] = field(default_factory=list)
     speeds: list[Point] = field(default_factory=list)  # tokens a second between two logged steps
     checkpoint_step: int = 0
@@ -154,7 +172,7 @@ class RunState:
             return
         step = int(event.get("step") or 0)
         stage.step = step
-        for curve in (self.losses, self.held_out, self.speeds):
+        for curve in (self.losses, self.held_out, self.speeds, self.rewards, self.kls, self.lengths):
             curve[:] = [each for each in curve if each.stage != stage.id or each.step <= step]
         self._tokens = ("", 0.0, 0.0)
 
@@ -178,6 +196,28 @@ class RunState:
         loss = event.get("loss")
         if stage is not None and isinstance(loss, int | float):
             self.held_out.append(Point(stage=stage.id, step=int(event.get("step") or 0), value=float(loss)))
+
+    def _on_reward(self, event: Event, stage: StageState | None) -> None:
+        """What a policy's answers of a step earned."""
+        if stage is None:
+            return
+        step = int(event.get("step") or 0)
+        for name, curve in (("reward", self.rewards), ("kl", self.kls), ("length", self.lengths)):
+            value = event.get(name)
+            if isinstance(value, int | float):
+                curve.append(Point(stage=stage.id, step=step, value=float(value)))
+        mine = [each.value for each in self.rewards if each.stage == stage.id]
+        if not mine:
+            return
+        said = [f"reward {mine[-1]:.3g}, at first {mine[0]:.3g}"]
+        said += [f"KL {each.value:.2g}" for each in self.kls[-1:] if each.stage == stage.id]
+        said += [f"{each.value:.0f} tokens an answer" for each in self.lengths[-1:] if each.stage == stage.id]
+        stage.rewarded = " · ".join(said)
+
+    def _on_measured(self, event: Event, stage: StageState | None) -> None:
+        """Memory while it trains: the peak up to here."""
+        if stage is not None and isinstance(event.get("memory"), Mapping):
+            stage.memory = event["memory"]
 
     def _on_checkpoint(self, event: Event, _: StageState | None) -> None:
         self.checkpoint_step = int(event.get("step") or 0)
@@ -239,10 +279,43 @@ class RunState:
 
     def peak_gib(self) -> float:
         """The most that any stage has said it took, on the device; of the process where there is no device."""
-        found = [
-            each.memory.get("reserved_gib") or each.memory.get("process_gib") or 0.0 for each in self.stages.values()
-        ]
-        return max(found, default=0.0)
+        said = [each.memory for each in self.stages.values()]
+        on_device = max((each.get("reserved_gib") or 0.0 for each in said), default=0.0)
+        return on_device or max((each.get("process_gib") or 0.0 for each in said), default=0.0)
+
+    def charts(self) -> list[Chart]:
+        """The curves of the stage that was logged last; a policy's rewards first, as its loss says little."""
+        logged = [curve[-1] for curve in (self.losses, self.held_out, self.rewards) if curve]
+        order = list(self.stages)
+        stage = max(logged, key=lambda each: order.index(each.stage)).stage if logged else ""
+
+        def of(curve: Sequence[Point]) -> list[Point]:
+            return [each for each in curve if each.stage == stage]
+
+        loss = Chart(
+            title=f"Loss of {stage}" if stage else "Loss",
+            points=of(self.losses),
+            name="training",
+            marks=of(self.held_out),
+            mark_name="held out",
+        )
+        if not of(self.rewards):
+            return [loss]
+        reward = Chart(
+            title=f"Reward of {stage}",
+            points=of(self.rewards),
+            name="reward",
+            marks=of(self.kls),
+            mark_name="KL",
+            own_scale=True,
+        )
+        length = Chart(title=f"Answers of {stage}", points=of(self.lengths), name="tokens an answer")
+        return [reward, length, loss]
+
+    def policy_stage(self) -> str:
+        """The stage whose answers earn rewards at the moment; nothing where none does."""
+        current = self.current
+        return current.id if current is not None and current.kind in POLICIES else ""
 
     def samples_stage(self) -> list[str]:
         """Stages whose answers on held-out rows lie in the run's folder, in order."""

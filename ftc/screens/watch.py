@@ -42,6 +42,7 @@ class Watch(Screen[int]):
         Binding("p", "stop", "Stop"),
         Binding("g", "go_on", "Go on"),
         Binding("l", "swap", "Log"),
+        Binding("c", "curve", "Curve"),
         Binding("e", "explain", "Explain"),
         Binding("o", "report", "Report"),
         Binding("question_mark", "help", "Help"),
@@ -58,7 +59,9 @@ class Watch(Screen[int]):
         self._looked = 0.0
         self._live_gib = 0.0
         self._log_text = ""
-        self._drawn_points = (-1, -1)
+        self._drawn_points = (-1, -1, -1, -1)
+        self._followed = ""  # the stage that the cursor was put on when it began
+        self._curve = 0  # which of the charts is shown
 
     def compose(self) -> ComposeResult:
         yield Static(id="title")
@@ -119,8 +122,15 @@ class Watch(Screen[int]):
             log.border_title = f"Log of {stage}" if stage else "Log"
         here = current is not None and await asyncio.to_thread(run_files.supervisor_here, state.pid, self.folder)
         self._live_gib = await asyncio.to_thread(run_files.live_gib, state.pid) if here else 0.0
+        policy, shown = state.policy_stage(), self.query_one("#samples", ItemList)
+        earned = await asyncio.to_thread(run_files.earned, self.folder, policy) if policy else []
+        if earned:
+            shown.border_title = f"Answers of {policy}"
+            shown.show(lambda width: panel.earned_items(earned, width))
+            return
         found = await asyncio.to_thread(run_files.samples, self.folder, state.samples_stage())
-        self.query_one("#samples", ItemList).show(lambda width: panel.sample_items(found, width))
+        shown.border_title = "Answers on held-out rows"
+        shown.show(lambda width: panel.sample_items(found, width))
 
     def _draw_waiting(self) -> None:
         """Before there is a plan in the folder: what `ftc run` has said so far."""
@@ -134,12 +144,17 @@ class Watch(Screen[int]):
         now, live = time.time(), self._live_gib
         summary = self.query_one("#summary", Static)
         summary.update(panel.summary(state, now, live, max(summary.content_size.width, 40)))
-        self.query_one("#stages", ItemList).show(lambda width: panel.stage_items(state, width))
+        stages = self.query_one("#stages", ItemList)
+        stages.show(lambda width: panel.stage_items(state, width))
+        if state.current is not None and state.current.id != self._followed:
+            self._followed = state.current.id
+            stages.choose(f"stage:{self._followed}")
         self.query_one("#remarks", ItemList).show(lambda width: panel.remark_items(state, width))
-        points = (len(state.losses), len(state.held_out))
+        points = (len(state.losses), len(state.held_out), len(state.rewards), self._curve)
         if points != self._drawn_points:
             self._drawn_points = points
-            self.query_one(Curves).show(state.losses, state.held_out)
+            charts = state.charts()
+            self.query_one(Curves).show(charts[self._curve % len(charts)], len(charts) - 1)
 
     def _draw_title(self) -> None:
         state = self.run_state
@@ -161,6 +176,12 @@ class Watch(Screen[int]):
     def action_swap(self) -> None:
         """The log in place of the answers, or back."""
         self.log_shown = not self.log_shown
+
+    def action_curve(self) -> None:
+        """Another curve, where there are several: reward and KL, length, loss."""
+        self._curve += 1
+        if self.run_state is not None:
+            self._draw(self.run_state)
 
     def on_option_list_option_selected(self, _: OptionList.OptionSelected) -> None:
         self.action_explain()

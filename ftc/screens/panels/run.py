@@ -10,7 +10,7 @@ from textual.content import Content
 from ftc.screens import figures
 from ftc.screens.figures import BAD, DIM, FREE, FULL, GOOD, STRONG, WARN, Parts, cut
 from ftc.screens.panels.item import Item, lines, signed, wrapped
-from ftc.screens.run_files import Sample
+from ftc.screens.run_files import Earned, Sample
 from ftc.screens.run_state import RunState, StageState
 from ftc.spec.estimate import Estimate
 from ftc.views.numbers import duration, gib, money
@@ -46,7 +46,7 @@ def _stage(each: StageState, width: int) -> Item:
     else:
         parts.append((clock(each.spent_seconds()), DIM))
         parts.append((f"  {each.status}" if each.status != "done" else "", style))
-    under = each.message or each.what if each.status != "done" else _came_to(each.result)
+    under = each.message or each.rewarded or each.what if each.status != "done" else _came_to(each.result)
     style = BAD if each.status == "failed" else DIM
     return Item(id=f"stage:{each.id}", content=lines(parts, *wrapped(under, width - 1, [("  ", "")], style, most=2)))
 
@@ -89,13 +89,14 @@ def summary(state: RunState, now: float, live_gib: float, width: int) -> Content
     bar = max(min(width - len(condition) - len(said) - 6, 40), 6)
     done = round(bar * (1.0 if condition.startswith("done") else share))
     first += [(FULL * done, style), (FREE * (bar - done), DIM), (said, "")]
-    return lines(first, _second(state, live_gib))
+    return lines(first, _second(state, live_gib, width))
 
 
-def _second(state: RunState, live_gib: float) -> Parts:
+def _second(state: RunState, live_gib: float, width: int) -> Parts:
     parts: Parts = [("memory ", DIM)]
     estimated = _memory(state)
-    peak = max(state.peak_gib(), live_gib)
+    on_device = state.plan.hardware.get("kind") != "cpu"
+    peak = state.peak_gib() if on_device else max(state.peak_gib(), live_gib)
     parts.append((gib(peak) if peak else "-", STRONG))
     if estimated is not None:
         parts.append((f" (estimated {gib(estimated.likely)}, {figures.span(estimated, gib)})", DIM))
@@ -110,8 +111,9 @@ def _second(state: RunState, live_gib: float) -> Parts:
     if state.speeds:
         parts += [("   ", ""), (f"{state.speeds[-1].value:,.0f}", STRONG), (" tokens/s", DIM)]
         planned = _estimate(state, "tokens_per_second_per_gpu")
-        if planned is not None:
-            parts.append((f" (estimated {planned.likely:,.0f})", DIM))
+        beside = f" (estimated {planned.likely:,.0f})" if planned is not None else ""
+        if sum(len(text) for text, _ in parts) + len(beside) <= width:
+            parts.append((beside, DIM))
     return parts
 
 
@@ -144,6 +146,18 @@ def sample_items(samples: Sequence[Sample], width: int) -> list[Item]:
         found.append(Item(id=f"sample:{index}", content=lines([(cut(each.place, width - 1), DIM)], *body)))
     nothing = Item(id="heading:none", content=lines([("answers appear once a model was scored", DIM)]), heading=True)
     return found or [nothing]
+
+
+def earned_items(answers: Sequence[Earned], width: int) -> list[Item]:
+    """A policy's answers while it trains, each with its reward."""
+    found = []
+    for index, each in enumerate(answers):
+        head: Parts = [(f"reward {each.reward:.3g}", STRONG), (f"  step {each.step}, prompt {each.prompt}", DIM)]
+        text = " ".join(each.answer.split()) or "(nothing)"
+        found.append(
+            Item(id=f"earned:{index}", content=lines(head, *wrapped(text, width - 1, [("  ", "")], "", most=3)))
+        )
+    return found
 
 
 def stage_page(state: RunState, stage_id: str) -> Content:

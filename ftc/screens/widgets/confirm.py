@@ -27,7 +27,7 @@ class Confirm(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as dialog:
             dialog.border_title = self._title
-            yield Static("\n".join(self._said), markup=False, id="said")
+            yield Static("\n".join(self._said), markup=False, classes="dialog-text")
             with Horizontal(classes="buttons"):
                 yield Button(f"{self._yes} (y)", id="yes", variant="primary", compact=True)
                 yield Button(f"{self._no} (n)", id="no", compact=True)

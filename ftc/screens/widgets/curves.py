@@ -1,4 +1,4 @@
-"""Loss over steps, training and held-out, drawn with plotext; it follows the run while it grows."""
+"""Curves over steps, drawn with plotext: loss, or what a policy's answers earn; they follow the run while it grows."""
 
 from __future__ import annotations
 
@@ -6,44 +6,40 @@ from collections.abc import Sequence
 
 from textual_plotext import PlotextPlot  # 60 ms; only the watch screen pays for it
 
-from ftc.screens.run_state import Point
+from ftc.screens.run_state import Chart, Point
 
 MOST = 400  # points drawn; a terminal has fewer columns
 
 
 class Curves(PlotextPlot):  # type: ignore[misc]  # it has no types
-    """Two curves of one stage. Training is a line of dots, held-out has markers of its own, so that colour is not
+    """A chart of one stage. Its line is of dots, what stands apart has markers of its own, so that colour is not
     needed to tell them apart."""
 
     def __init__(self, *, id: str) -> None:
         super().__init__(id=id)
         self.border_title = "Loss"
 
-    def show(self, training: Sequence[Point], held_out: Sequence[Point]) -> None:
-        """Draw the curves of the stage that was logged last."""
+    def show(self, chart: Chart, others: int = 0) -> None:
+        """Draw it; `others` says how many more there are to switch to."""
         plot = self.plt
         plot.clear_figure()
-        stage = training[-1].stage if training else held_out[-1].stage if held_out else ""
-        points = _thinned([each for each in training if each.stage == stage])
-        marks = [each for each in held_out if each.stage == stage]
-        self.border_title = f"Loss of {stage}" if stage else "Loss"
-        if points:
-            plot.plot(
-                [each.step for each in points], [each.value for each in points], marker="braille", label="training"
-            )
-            self.border_subtitle = f"training {points[-1].value:.4g}"
-        if marks:
-            plot.scatter(
-                [each.step for each in marks], [each.value for each in marks], marker="+", label="held out (+)"
-            )
-            self.border_subtitle = f"{self.border_subtitle or ''}   held out {marks[-1].value:.4g}".strip()
+        self.border_title = chart.title + (f"   c: {others} more" if others else "")
+        said = []
+        if chart.points:
+            plot.plot(*_drawn(chart.points), marker="braille", label=chart.name)
+            said.append(f"{chart.name} {chart.points[-1].value:.4g}")
+        if chart.marks:
+            side = "right" if chart.own_scale and chart.points else "left"
+            plot.scatter(*_drawn(chart.marks), marker="+", label=f"{chart.mark_name} (+)", yside=side)
+            said.append(f"{chart.mark_name} {chart.marks[-1].value:.4g}")
+        self.border_subtitle = "   ".join(said)
         plot.xlabel("step")
         self.refresh()
 
 
-def _thinned(points: list[Point]) -> list[Point]:
-    """At most `MOST` of them, evenly, the last one kept."""
-    if len(points) <= MOST:
-        return points
-    every = len(points) / MOST
-    return [points[int(index * every)] for index in range(MOST)] + points[-1:]
+def _drawn(points: Sequence[Point]) -> tuple[list[int], list[float]]:
+    """Steps and values of at most `MOST` points, evenly, the last one kept."""
+    if len(points) > MOST:
+        every = len(points) / MOST
+        points = [*(points[int(index * every)] for index in range(MOST)), points[-1]]
+    return [each.step for each in points], [each.value for each in points]

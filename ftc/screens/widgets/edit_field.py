@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -17,6 +18,7 @@ from textual.widgets.option_list import Option
 from ftc.screens.editing import Field
 from ftc.screens.figures import BAD, DIM
 
+WORD, MEANING = 22, 43  # characters of a choice and of what it means; together they fit the dialog
 Check = Callable[[str], str]  # a typed text to what is wrong with it; empty where it was taken
 
 
@@ -97,9 +99,7 @@ class EditField(ModalScreen[bool]):
         choices = self.query_one("#choices", OptionList)
         choices.clear_options()
         choices.display = bool(fitting)
-        choices.add_options(
-            Option(Content.assemble((f"{word:<22} ", ""), (meaning, DIM)), id=word) for word, meaning in fitting
-        )
+        choices.add_options(Option(_choice(word, meaning), id=word) for word, meaning in fitting)
         current = [index for index, (word, _) in enumerate(fitting) if word == (typed or self._value)]
         choices.highlighted = current[0] if current else None
 
@@ -111,3 +111,10 @@ class EditField(ModalScreen[bool]):
             shown.display = True
         else:
             self.dismiss(True)
+
+
+def _choice(word: str, meaning: str) -> Content:
+    """A word and what it means beside it, in as many lines as that takes."""
+    first, *more = wrap(meaning, MEANING) or [""]
+    rows = [f"{'':<{max(WORD, len(word))}} {line}" for line in more]
+    return Content.assemble((f"{word:<{WORD}} ", ""), ("\n".join((first, *rows)), DIM))

@@ -24,12 +24,12 @@ class KnobBar(Static, can_focus=True):
     """One line a knob. Posts `Moved` at each stop and `Closed` at the end."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1)", "Less"),
-        Binding("right,l", "move(1)", "More"),
-        Binding("up,k", "select(-1)", "Other knob"),
+        Binding("left,h", "move(-1)", "Less", show=False),
+        Binding("right,l", "move(1)", "More", show=False),
+        Binding("up,k", "select(-1)", "Other knob", show=False),
         Binding("down,j", "select(1)", show=False),
-        Binding("enter", "close(True)", "Keep"),
-        Binding("escape", "close(False)", "Back to before"),
+        Binding("enter", "close(True)", "Keep", show=False),
+        Binding("escape", "close(False)", "Back to before", show=False),
     ]
 
     @dataclass

@@ -13,9 +13,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from ftc.screens.figures import DIM
+from ftc.screens.figures import DIM, cut
 
 MOST = 200  # entries listed at once
+NAME = 30  # characters of a name; what it means gets the rest of the line
 
 
 class Pick(ModalScreen[str]):
@@ -39,7 +40,7 @@ class Pick(ModalScreen[str]):
             yield OptionList(id="choices", compact=True)
 
     def on_mount(self) -> None:
-        self._list("")
+        self.call_after_refresh(self._list, "")
         self.query_one("#choices").can_focus = False
         self.query_one(Input).focus()
 
@@ -65,7 +66,12 @@ class Pick(ModalScreen[str]):
         fitting = [each for each in self._entries if all(word in f"{each[0]} {each[1]}".lower() for word in words)]
         choices = self.query_one("#choices", OptionList)
         choices.clear_options()
-        choices.add_options(
-            Option(Content.assemble((f"{name:<34} ", ""), (said, DIM)), id=name) for name, said in fitting[:MOST]
-        )
+        room = max(choices.content_size.width, 40)
+        choices.add_options(Option(_entry(name, said, room), id=name) for name, said in fitting[:MOST])
         choices.highlighted = 0 if fitting else None
+
+
+def _entry(name: str, said: str, width: int) -> Content:
+    """One line: the name, and as much of what it means as there is room for."""
+    first = f"{name:<{NAME}} "
+    return Content.assemble((first, ""), (cut(said, max(width - len(first) - 1, 8)), DIM))

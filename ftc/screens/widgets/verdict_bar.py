@@ -12,6 +12,9 @@ from ftc.screens.panels.candidates import machine_of, whose
 from ftc.screens.panels.item import lines
 from ftc.views.numbers import duration, gib, money
 
+BESIDE = 12  # characters between the figures of the second line
+LEAST_BAR, MOST_BAR = 4, 36
+
 
 class VerdictBar(Static):
     """Three lines. `state` stands in the third while something is under way."""
@@ -53,11 +56,19 @@ def _second(advice: Advice, width: int) -> Parts:
     budget = advice.spec.budget
     card = chosen.machine.device.memory_gib
     device = chosen.memory.device
+    hours, price = chosen.time.hours, chosen.usd
     memory = f"{device.likely:.1f} ({device.low:.1f}-{device.high:.1f}) of {card:.0f} GiB"
-    time = figures.hours(chosen.time.hours) + (f" of {duration(budget.hours)}" if budget.hours else "")
-    usd = (figures.usd(chosen.usd) if chosen.usd else "") + (f" of {money(budget.usd)}" if budget.usd else "")
-    used = len(memory) + len(time) + len(usd) + 16
-    bar = max(min(width - used, 36), 4)
+    most_hours = f" of {duration(budget.hours)}" if budget.hours else ""
+    most_usd = f" of {money(budget.usd)}" if budget.usd else ""
+    time = figures.hours(hours) + most_hours
+    usd = (figures.usd(price) if price else "") + most_usd
+    if len(memory) + len(time) + len(usd) + BESIDE + LEAST_BAR > width:  # ranges alone
+        time = figures.span(hours, duration) + most_hours
+        usd = (figures.span(price, money) if price else "") + most_usd
+    if len(memory) + len(time) + len(usd) + BESIDE + LEAST_BAR > width:
+        memory = f"{device.low:.1f}-{device.high:.1f} of {card:.0f} GiB"
+    used = len(memory) + len(time) + len(usd) + BESIDE
+    bar = max(min(width - used, MOST_BAR), LEAST_BAR)
     return [
         *figures.against(device, card, bar), (f" {memory}", STRONG),
         ("   time ", DIM), (time, STRONG), ("   ", ""), (usd, STRONG),
