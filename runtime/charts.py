@@ -24,21 +24,32 @@ def loss_curve(curve: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, An
     top, ticks = _axis(max(loss for _, loss in every))
 
     def place(step: float, loss: float) -> tuple[float, float]:
-        x = LEFT + (WIDTH - LEFT - RIGHT) * step / steps
-        return round(x, 1), round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - loss / top), 1)
+        return _across(step, steps), round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - loss / top), 1)
 
     drawn = {name: [(*place(*point), *point) for point in _thin(points)] for name, points in lines.items()}
+    return {
+        **_frame(steps, [{"y": place(0, tick)[1], "text": f"{tick:g}"} for tick in ticks]),
+        "lines": drawn,
+        "paths": {name: " ".join(f"{x},{y}" for x, y, *_ in points) for name, points in drawn.items()},
+    }
+
+
+def _frame(steps: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a curve over steps is drawn in; `rows` are the lines across, with what they stand for."""
+    quarters = [steps * part / 4 for part in range(5)]
     return {
         "width": WIDTH,
         "height": HEIGHT,
         "left": LEFT,
         "right": WIDTH - RIGHT,
         "bottom": HEIGHT - BOTTOM,
-        "lines": drawn,
-        "paths": {name: " ".join(f"{x},{y}" for x, y, *_ in points) for name, points in drawn.items()},
-        "rows": [{"y": place(0, tick)[1], "text": f"{tick:g}"} for tick in ticks],
-        "columns": [{"x": place(steps * part / 4, 0)[0], "text": f"{round(steps * part / 4):,}"} for part in range(5)],
+        "rows": rows,
+        "columns": [{"x": _across(step, steps), "text": f"{round(step):,}"} for step in quarters],
     }
+
+
+def _across(step: float, steps: int) -> float:
+    return round(LEFT + (WIDTH - LEFT - RIGHT) * step / steps, 1)
 
 
 def score_bars(scores: Sequence[Mapping[str, Any]], target: Mapping[str, Any] | None) -> list[dict[str, Any]]:
@@ -69,21 +80,12 @@ def reward_curve(rewards: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     span = (high - low) or 1.0
 
     def place(step: float, reward: float) -> tuple[float, float]:
-        x = LEFT + (WIDTH - LEFT - RIGHT) * step / steps
-        return round(x, 1), round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - (reward - low) / span), 1)
+        return _across(step, steps), round(TOP + (HEIGHT - TOP - BOTTOM) * (1 - (reward - low) / span), 1)
 
     ticks = [low + span * part / 4 for part in range(5)]
     return {
-        "width": WIDTH,
-        "height": HEIGHT,
-        "left": LEFT,
-        "right": WIDTH - RIGHT,
-        "bottom": HEIGHT - BOTTOM,
+        **_frame(steps, [{"y": place(0, tick)[1], "text": f"{tick:.3g}"} for tick in ticks]),
         "path": " ".join("{},{}".format(*place(*point)) for point in points),
-        "rows": [{"y": place(0, tick)[1], "text": f"{tick:.3g}"} for tick in ticks],
-        "columns": [
-            {"x": place(steps * part / 4, low)[0], "text": f"{round(steps * part / 4):,}"} for part in range(5)
-        ],
     }
 
 

@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.estimates.errors import summary
 from benchmarks.estimates.points import Point, read, through_flags
 from ftc.advisor.duration import duration
 from ftc.advisor.memory import memory, peak_of
@@ -69,7 +70,7 @@ def _memory(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             ]
             if not chosen:
                 continue
-            stats = _stats([row["error"] for row in chosen])
+            stats = summary([row["error"] for row in chosen])
             stats["inside"] = sum(row["inside"] for row in chosen) / len(chosen)
             name = f"{group}{'' if complete else ', settings incomplete'}, {method}"
             print(
@@ -84,7 +85,7 @@ def _components(points: list[Point]) -> dict[str, Any]:
     """What was allocated, and what the allocator holds beyond it, where both were measured."""
     both = [each for each in points if each.allocated_gib and each.peak_gib and each.kind == "reserved"]
     peaks = [(each, peak_of(each.setup, each.device)) for each in both]
-    allocated = _stats([peak.allocated / 2**30 / (each.allocated_gib or 1) - 1 for each, peak in peaks])
+    allocated = summary([peak.allocated / 2**30 / (each.allocated_gib or 1) - 1 for each, peak in peaks])
     beyond = [
         (peak.reserved - peak.allocated) / 2**30 - ((each.peak_gib or 0) - (each.allocated_gib or 0))
         for each, peak in peaks
@@ -122,21 +123,11 @@ def _speed(points: list[Point]) -> list[dict[str, Any]]:
             groups.setdefault(name, []).append((error, inside))
     out = []
     for name, pairs in sorted(groups.items()):
-        stats = _stats([error for error, _ in pairs])
+        stats = summary([error for error, _ in pairs])
         stats["inside"] = sum(inside for _, inside in pairs) / len(pairs)
         print(f"{name:46}{stats['n']:5}{stats['median']:9.1%}{stats['p90']:9.1%}{stats['inside']:9.0%}")
         out.append({"what": name, **stats})
     return out
-
-
-def _stats(errors: list[float]) -> dict[str, Any]:
-    sizes = sorted(abs(each) for each in errors)
-    return {
-        "n": len(sizes),
-        "median": sizes[len(sizes) // 2],
-        "p90": sizes[min(len(sizes) - 1, int(len(sizes) * 0.9))],
-        "under": sum(each < 0 for each in errors) / len(sizes),
-    }
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.estimates.errors import summary
 from benchmarks.estimates.points import Point
 from ftc.advisor.memory import memory
 
@@ -139,8 +140,8 @@ def compare(points: list[Point]) -> dict[str, Any]:
             ]
             if not pairs:
                 continue
-            theirs = _errors([value / (each.peak_gib or 1) - 1 for each, value in pairs])
-            ours = _errors([_ours(each) / (each.peak_gib or 1) - 1 for each, _ in pairs])
+            theirs = summary([value / (each.peak_gib or 1) - 1 for each, value in pairs])
+            ours = summary([_ours(each) / (each.peak_gib or 1) - 1 for each, _ in pairs])
             print(
                 f"{name + ', ' + group:40}{theirs['n']:5}{theirs['median']:9.1%}{theirs['p90']:9.1%}"
                 f"{theirs['under']:9.0%}{ours['median']:17.1%}{ours['p90']:9.1%}"
@@ -174,16 +175,6 @@ def _asked(point: Point) -> dict[str, Any]:
         "accumulation": setup.grad_accum, "devices": setup.devices * setup.nodes,
         "sharded": setup.sharding == "fsdp", "gpu": point.device.name, "gpu_gib": point.device.memory_gib,
     }  # fmt: skip
-
-
-def _errors(errors: list[float]) -> dict[str, Any]:
-    sizes = sorted(abs(each) for each in errors)
-    return {
-        "n": len(sizes),
-        "median": sizes[len(sizes) // 2],
-        "p90": sizes[min(len(sizes) - 1, int(len(sizes) * 0.9))],
-        "under": sum(each < 0 for each in errors) / len(sizes),
-    }
 
 
 if __name__ == "__main__":
