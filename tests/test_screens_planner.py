@@ -315,3 +315,16 @@ def test_every_look_comes_up(tmp_path: Path, hand_made: None, key: str) -> None:
         await keys(pilot, [key])
 
     drive(planner_app(write_spec(tmp_path)), story)
+
+
+def test_the_whole_tree_takes_the_place_of_the_spec_and_gives_it_back(tmp_path: Path, hand_made: None) -> None:
+    async def story(pilot: Pilot[int]) -> None:
+        screen = planner(pilot)
+        await keys(pilot, ["x"])
+        assert screen.focused is screen.query_one("#why")
+        assert screen.query_one("#fields").region.width == 0
+        await keys(pilot, ["left"])
+        assert screen.focused is screen.query_one("#fields")
+        assert screen.query_one("#fields").region.width > 0
+
+    drive(planner_app(write_spec(tmp_path)), story)

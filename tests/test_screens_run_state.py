@@ -197,6 +197,17 @@ def test_an_event_of_the_future_or_a_broken_one_does_no_harm() -> None:
     assert panel.summary(state, 1010.0, 0.0, 80).plain
 
 
+def test_a_run_that_was_stopped_shows_what_is_left() -> None:
+    step = {"kind": "progress", "stage": "sft", "step": 25, "total": 100}
+    stopped = {"kind": "stage_interrupted", "stage": "sft"}
+    ended = {"kind": "stage_ended", "stage": "sft", "exit_code": 130, "seconds": 60.0}
+    state = heard([*STARTED, step, stopped, ended, {"kind": "run_ended", "exit_code": 130}])
+    assert state.stages["sft"].left_seconds() == pytest.approx(180.0)
+    assert all(
+        "left" in line and len(line) <= 78 for line in panel.summary(state, 1010.0, 0.0, 78).plain.splitlines()[:1]
+    )
+
+
 def test_money_is_time_times_price() -> None:
     state = heard(STARTED, budget={"usd": 50.0, "hours": 8.0, "usd_per_hour": 3600.0})
     assert state.usd() == pytest.approx(7.5)

@@ -60,10 +60,20 @@ class Planner(Screen[int]):
         Binding("n", "set_any", "Set any key", show=False),
         Binding("m", "choose_method", "Take this method", show=False),
         Binding("x", "expand", "Whole tree", show=False),
-        Binding("t", "knob('hours')", "Hours", show=False, tooltip="Slide the hours; the advice follows."),
-        Binding("k", "knob('rank')", "Rank", show=False, tooltip="Slide the rank of the adapter; the advice follows."),
+        Binding("t", "knob('hours')", "What if: hours", show=False, tooltip="Slide the hours; the advice follows."),
         Binding(
-            "l", "knob('length')", "Row length", show=False, tooltip="Slide the tokens of a row; the advice follows."
+            "k",
+            "knob('rank')",
+            "What if: rank",
+            show=False,
+            tooltip="Slide the rank of the adapter; the advice follows.",
+        ),
+        Binding(
+            "l",
+            "knob('length')",
+            "What if: row length",
+            show=False,
+            tooltip="Slide the tokens of a row; the advice follows.",
         ),
         *(Binding(str(number), f"flip({number})", f"Flip {number}", show=False) for number in range(1, flips.KEYS + 1)),
     ]
@@ -156,8 +166,9 @@ class Planner(Screen[int]):
             self._draw_title()
             self._draw_verdict()
 
-    def watch_expanded(self) -> None:
+    def watch_expanded(self, expanded: bool) -> None:
         if self.is_mounted:
+            self.set_class(expanded, "-tree")
             self._draw()
 
     def watch_shown(self, region: int) -> None:
@@ -248,11 +259,14 @@ class Planner(Screen[int]):
 
     def _go_to(self, region: int) -> None:
         self.shown = region
+        if region == 0:
+            self.expanded = False  # the tree has the spec's place
         self._list(FIRST_LIST[REGIONS[region][0]]).focus()
 
     def action_expand(self) -> None:
-        """All branches of the tree, or the path alone."""
+        """All branches of the tree, with room for them, or the path alone."""
         self.expanded = not self.expanded
+        self._go_to(1)
 
     def _chosen(self) -> str:
         focused = self.focused

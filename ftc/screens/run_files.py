@@ -11,8 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ftc.runtime.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import psutil
 
 PREDICTIONS = "predictions.jsonl"
 REWARDED = "answers.jsonl"
@@ -127,11 +131,18 @@ def supervisor_here(pid: int, folder: Path) -> bool:
 
 
 def live_gib(pid: int) -> float:
-    """Resident memory of the stage that a supervisor runs on this machine, in GiB; 0 where it cannot be seen."""
+    """Memory of the stage that a supervisor runs on this machine, in GiB; 0 where it cannot be seen."""
     import psutil
 
     try:
         children = psutil.Process(pid).children(recursive=True)
-        return sum(child.memory_info().rss for child in children) / 2**30
+        return sum(_own_bytes(child) for child in children) / 2**30
     except (psutil.Error, OSError):
         return 0.0
+
+
+def _own_bytes(process: psutil.Process) -> int:
+    """Its share of what it has in memory: pages that processes have in common count once among them. Only Linux says
+    so; elsewhere they count for each."""
+    full = process.memory_full_info()
+    return int(getattr(full, "pss", 0) or full.rss)

@@ -53,11 +53,13 @@ class StageState:
         return self.seconds + (max(0.0, self.last - self.began) if self.status == "running" else 0.0)
 
     def left_seconds(self) -> float:
-        """What is left of it: at its own pace where it runs, else as estimated."""
+        """What is left of it: at its own pace where it runs or ran, else as estimated."""
         if self.status in ("done", "skipped"):
             return 0.0
         if self.status == "running" and self.eta_seconds is not None:
             return self.eta_seconds
+        if self.status in ("stopped", "failed") and self.share:
+            return self.seconds * (1 / self.share - 1)
         estimated = self.estimate_hours.get("likely", 0.0) * 3600
         return max(0.0, estimated - (self.spent_seconds() if self.status == "running" else 0.0))
 

@@ -11,7 +11,7 @@ from ftc.screens import figures
 from ftc.screens.figures import BAD, DIM, FREE, FULL, GOOD, STRONG, WARN, Parts, cut
 from ftc.screens.panels.item import Item, lines, signed, wrapped
 from ftc.screens.run_files import Earned, Sample
-from ftc.screens.run_state import RunState, StageState
+from ftc.screens.run_state import ENDED_WELL, RunState, StageState
 from ftc.spec.estimate import Estimate
 from ftc.views.numbers import duration, gib, money
 from ftc.views.progress import clock, result_line
@@ -21,6 +21,8 @@ SIGNS = {
     "stopped": ("■", WARN), "failed": ("✗", BAD),
 }  # fmt: skip
 NAME_WIDTH = 12
+BESIDE = 6  # characters around the state and the bar of the first line
+LEAST_BAR, MOST_BAR = 6, 40
 
 
 def stage_items(state: RunState, width: int) -> list[Item]:
@@ -79,15 +81,17 @@ def summary(state: RunState, now: float, live_gib: float, width: int) -> Content
     """Two lines: how far the whole is, what it has taken; memory, money and speed against what was estimated."""
     condition = state.condition(now)
     style = {"running": "$primary", "done": GOOD, "failed": BAD}.get(condition, WARN)
-    spent, left = state.spent_hours(), 0.0 if state.ended() else state.left_hours()
+    spent, left = state.spent_hours(), 0.0 if state.exit_code in ENDED_WELL else state.left_hours()
     share = spent / (spent + left) if spent + left else 0.0
     first: Parts = [(f" {condition} ", f"bold reverse {style}"), ("  ", "")]
-    said = f" {duration(spent)} spent" + ("" if state.ended() else f", {duration(left)} left")
+    said = f" {duration(spent)} spent" + (f", {duration(left)} left" if left else "")
     estimated = _estimate(state, "hours")
     if estimated is not None:
-        said += f"; estimated {figures.hours(estimated)}"
-    bar = max(min(width - len(condition) - len(said) - 6, 40), 6)
-    done = round(bar * (1.0 if condition.startswith("done") else share))
+        beside = f"; estimated {figures.hours(estimated)}"
+        fits = len(condition) + len(said) + len(beside) + BESIDE + LEAST_BAR <= width
+        said += beside if fits else f"; estimated {figures.span(estimated, duration)}"
+    bar = max(min(width - len(condition) - len(said) - BESIDE, MOST_BAR), LEAST_BAR)
+    done = round(bar * share)
     first += [(FULL * done, style), (FREE * (bar - done), DIM), (said, "")]
     return lines(first, _second(state, live_gib, width))
 
