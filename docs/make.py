@@ -1,5 +1,5 @@
-"""Makes what in this folder follows from elsewhere: spec.md from the JSON Schema, the tables of estimates.md from the
-results of the benchmarks.
+"""Makes what follows from elsewhere: spec.md from the JSON Schema, the tables of estimates.md and benchmarks/README.md
+from the results of the benchmarks.
 
     python docs/make.py            writes the files
     python docs/make.py --check    ends with 1 where one of them is not what would be written
@@ -167,15 +167,86 @@ def filled(page: str, tables: dict[str, str]) -> str:
         before, start, rest = page.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
         if not start or not end:
-            raise ValueError(f"estimates.md has no place for {name}")
+            raise ValueError(f"no place for {name}")
         page = f"{before}{start}{table}{end}{after}"
     return page
 
 
+# --- benchmarks/README.md ---------------------------------------------------------------------------------------------
+
+
+def benchmark_tables() -> dict[str, str]:
+    """What was measured, by the name of its place in the page."""
+    startup, profile, search, screen, training = (
+        json.loads((BENCHMARKS / name / "results.json").read_text("utf-8"))
+        for name in ("startup", "profile", "search", "tui", "training")
+    )
+    return {
+        "startup": _columns(
+            ["wall ms", "processor ms"],
+            {name: (row["wall_ms"], row["cpu_ms"]) for name, row in startup["results"].items()},
+        ),
+        "profile": _columns(
+            ["seconds", "MB/s", "peak MB", "times as long as ftc"],
+            {
+                f"{name}, {size}": (row["seconds"], row["mb_per_second"], row["peak_mb"], row["times_as_fast"])
+                for size, one in profile.items()
+                for name, row in one["results"].items()
+            },
+        ),
+        "search": _columns(
+            ["milliseconds"],
+            {
+                name.removesuffix("_ms").replace("_", " "): (row,)
+                for name, row in search.items()
+                if name.endswith("_ms")
+            },
+        ),
+        "tui": _columns(
+            ["median ms", "slowest ms"],
+            {name: (row["wall"]["median"], row["wall"]["max"]) for name, row in screen["milliseconds"].items()},
+        ),
+        "training": _training(training),
+    }
+
+
+def _columns(heads: list[str], rows: dict[str, tuple[Any, ...]]) -> str:
+    lines = [f"| | {' | '.join(heads)} |", "| --- " * (len(heads) + 1) + "|"]
+    lines += [f"| {name} | {' | '.join(f'{each:,}' if isinstance(each, int | float) else each for each in row)} |"
+              for name, row in rows.items()]  # fmt: skip
+    return "\n".join(lines) + "\n"
+
+
+def _training(found: Json) -> str:
+    names = {
+        "ftc": "`ftc run`, the plan's settings",
+        "trl": "TRL's defaults",
+        "trl-fp32": "TRL's defaults, without autocast to bf16",
+        "plain-ftc": "`ftc run`, settings that both have",
+        "plain-trl": "TRL, the same settings",
+    }
+    table = _columns(
+        ["tokens/s", "whole process, s", "peak MiB"],
+        {
+            name: (round(found[key]["tokens_per_wall_s"]), round(found[key]["wall_s"]), round(found[key]["peak_mib"]))
+            for key, name in names.items()
+        },
+    )
+    faster = [found[f"to_the_same_loss_as_{name}"]["wall_s"] for name in ("trl", "trl-fp32")]
+    step, settings = found["overhead"], found["settings"]
+    return (
+        f"{table}\nTo the same held-out loss `ftc run` was {faster[0]:.2f} times as fast as TRL's defaults, and "
+        f"{faster[1]:.2f} times as fast as those without autocast. At identical settings a step took "
+        f"{step['wall_s_per_step']:+.1%} of wall time and {step['cpu_s_per_step']:+.1%} of processor time. "
+        f"{settings['model']}, {settings['steps']} steps, medians of {settings['repeat']} rounds.\n"
+    )
+
+
 def pages() -> dict[Path, str]:
     """Every file that is made here, with its content."""
-    estimates = HERE / "estimates.md"
+    estimates, benchmarks = HERE / "estimates.md", BENCHMARKS / "README.md"
     return {
+        benchmarks: filled(benchmarks.read_text("utf-8"), benchmark_tables()),
         HERE / "spec.md": spec_page(),
         estimates: filled(estimates.read_text("utf-8"), estimate_tables()),
     }
