@@ -1,9 +1,9 @@
 """Makes the pictures of the screens in this folder, as textual itself draws them.
 
-    python docs/images/make.py [--run FOLDER]
+    python docs/images/make.py [--run FOLDER] [--policy FOLDER]
 
-The planner and the ranking screen are drawn from the specs and rows below; the watch screen from a run, which `ftc run`
-has left in FOLDER (without one, that picture stays as it is).
+The planner, the ranking screen and the first spec are drawn from the spec and the rows below; the watch screen and the
+conversation from runs that `ftc run` has left in those folders (without them, their pictures stay as they are).
 """
 
 from __future__ import annotations
@@ -12,19 +12,27 @@ import argparse
 import asyncio
 import json
 import os
+import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+from textual.content import Content
 from textual.pilot import Pilot
+from textual.widgets import Input, Static
 
 from ftc.screens.annotate import Annotate
 from ftc.screens.app import FtcApp
 from ftc.screens.asked import read_asked
 from ftc.screens.ballots import Ballots
+from ftc.screens.chat import Chat
+from ftc.screens.init import Init
 from ftc.screens.planner import Planner
 from ftc.screens.session import Session
 from ftc.screens.watch import Watch
+from ftc.spec.draft import draft
+from ftc.talking import BASE, TUNED
 
 HERE = Path(__file__).resolve().parent
 SPEC = """\
@@ -57,6 +65,9 @@ ROWS = [
     },
 ]
 
+ASKED = ("Hello, glass all over when I opened TX9023, it was marked fragile?",)  # a row that was held out
+CAUGHT_UP_SECONDS = 60.0
+
 
 async def settled(pilot: Pilot[int]) -> None:
     """Until what is under way is on the screen."""
@@ -76,28 +87,67 @@ async def picture(app: FtcApp, name: str, keys: list[str], size: tuple[int, int]
         _write(name, app)
 
 
-async def picture_of_a_run(folder: Path) -> None:
+async def picture_of_a_first_spec(typed: str) -> None:
+    """`ftc init` beside the rows of the example, with something typed."""
+    rows = HERE.parents[1] / "examples" / "support-routing" / "tickets.csv"
+    shutil.copy(rows, rows.name)
+    init = Init(lambda said: draft(said["text"], [], Path.cwd(), values={}), print, Path("ftc.yaml"))
+    app = FtcApp(init)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(*("space" if each == " " else each for each in typed))
+        await pilot.pause(1.0)  # it looks at the files once the typing pauses
+        await settled(pilot)
+        _write("init", app)
+
+
+async def picture_of_a_conversation(folder: Path, asked: Sequence[str]) -> None:
+    """`ftc chat` with the model of a run and its base."""
+    told = {
+        "place": str(folder.resolve()), "models": [BASE, TUNED], "adapter": False,
+        "max_new_tokens": 16, "temperature": 0.0, "seed": 0,
+    }  # fmt: skip
+    chat = Chat(told)
+    app = FtcApp(chat)
+    async with app.run_test(size=(100, 24)) as pilot:
+        for each in asked:
+            while chat.state:
+                await pilot.pause(0.2)
+            chat.query_one(Input).value = each
+            await pilot.press("enter")
+            await pilot.pause(0.5)
+        while chat.state:
+            await pilot.pause(0.2)
+        app.query_one("#title", Static).update(Content.assemble(("ftc chat", "bold"), f"  {folder.name}"))
+        await pilot.pause()
+        _write("chat", app)
+
+
+async def picture_of_a_run(folder: Path, name: str) -> None:
     """The watch screen, once it has caught up."""
     screen = Watch(folder)
     app = FtcApp(screen)
     async with app.run_test(size=(120, 40)) as pilot:
-        while screen.run_state is None or not screen.run_state.losses:
-            await pilot.pause(0.2)
+        async with asyncio.timeout(CAUGHT_UP_SECONDS):  # a plan of another version is never read
+            while screen.run_state is None or not screen.run_state.losses:
+                await pilot.pause(0.2)
         await pilot.pause(1.0)
-        _write("watch", app)
+        _write(name, app)
 
 
 def _write(name: str, app: FtcApp) -> None:
     path = HERE / f"{name}.svg"
-    path.write_text(app.export_screenshot(title="ftc", simplify=True), encoding="utf-8")
+    drawn = app.export_screenshot(title="ftc", simplify=True).replace("<svg ", '<svg xml:space="preserve" ', 1)
+    path.write_text(drawn, encoding="utf-8")
     sys.stdout.write(f"{path.name}\n")
 
 
-async def every(run: Path | None) -> None:
+async def every(run: Path | None, policy: Path | None) -> None:
     """All pictures."""
     with tempfile.TemporaryDirectory() as name:
         here = Path.cwd()
-        os.chdir(name)  # so that the titles show `ftc.yaml`, not a temporary folder
+        folder = Path(name) / "support-routing"
+        folder.mkdir()
+        os.chdir(folder)  # so that the titles show `ftc.yaml`, not a temporary folder
         try:
             Path("ftc.yaml").write_text(SPEC)
             Path("answers.jsonl").write_text("\n".join(json.dumps(each) for each in ROWS))
@@ -111,17 +161,25 @@ async def every(run: Path | None) -> None:
             rows = read_asked(Path("answers.jsonl")).rows
             ballots = Ballots(rows=rows, out=Path("prefs.jsonl"), annotator="ann", second=0.0)
             await picture(FtcApp(Annotate(ballots)), "annotate", [], (100, 24))
+            Path("ftc.yaml").unlink()
+            Path("answers.jsonl").unlink()
+            await picture_of_a_first_spec("route support tickets to the right desk")
         finally:
             os.chdir(here)
     if run is not None:
-        await picture_of_a_run(run)
+        await picture_of_a_run(run, "watch")
+        await picture_of_a_conversation(run, ASKED)
+    if policy is not None:
+        await picture_of_a_run(policy, "watch-policy")
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, help="the folder of a run, for the picture of the watch screen")
-    asyncio.run(every(parser.parse_args().run))
+    parser.add_argument("--policy", type=Path, help="the folder of a run that learned from rewards, for a second one")
+    told = parser.parse_args()
+    asyncio.run(every(told.run, told.policy))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ def _stage(each: StageState, width: int) -> Item:
     else:
         parts.append((clock(each.spent_seconds()), DIM))
         parts.append((f"  {each.status}" if each.status != "done" else "", style))
-    under = each.message or each.rewarded or each.what if each.status != "done" else _came_to(each.result)
+    done = " · ".join(said for said in (each.rewarded, _came_to(each.result)) if said)
+    under = each.message or each.rewarded or each.what if each.status != "done" else done
     style = BAD if each.status == "failed" else DIM
     return Item(id=f"stage:{each.id}", content=lines(parts, *wrapped(under, width - 1, [("  ", "")], style, most=2)))
 
@@ -143,7 +144,8 @@ def sample_items(samples: Sequence[Sample], width: int) -> list[Item]:
     found = []
     for index, each in enumerate(samples):
         body = [*wrapped(each.prompt, width - 1, [("  ", "")], "", most=2)]
-        body.append([("  expected ", DIM), (cut(each.expected, width - 12), "")])
+        if each.expected:
+            body.append([("  expected ", DIM), (cut(each.expected, width - 12), "")])
         for name, answer, right in each.answers:
             sign, style = ("✓", GOOD) if right else ("✗", BAD)
             body.append([(f"{sign} ", style), (f"{name:<9}", DIM), (cut(answer or "(nothing)", width - 12), STRONG)])
