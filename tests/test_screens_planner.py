@@ -15,6 +15,7 @@ from ftc.compiler.plan_file import load_plan
 from ftc.screens import planner as planner_module
 from ftc.screens.planner import Planner
 from ftc.screens.session import values
+from ftc.screens.watch import Watch
 from ftc.screens.widgets.confirm import Confirm
 from ftc.screens.widgets.edit_field import EditField
 from ftc.screens.widgets.item_list import ItemList
@@ -245,9 +246,11 @@ def test_leaving_asks_where_a_change_would_be_lost(tmp_path: Path, hand_made: No
     async def story(pilot: Pilot[int]) -> None:
         planner(pilot).change({"budget.usd": 20})
         await settled(pilot)
-        await keys(pilot, ["q"])
-        assert isinstance(pilot.app.screen, Confirm)
-        await keys(pilot, ["n", "u", "q"])
+        for key in ("q", "ctrl+q"):
+            await keys(pilot, [key])
+            assert isinstance(pilot.app.screen, Confirm)
+            await keys(pilot, ["n"])
+        await keys(pilot, ["u", "q"])
         assert pilot.app.return_code == 0
 
     drive(planner_app(write_spec(tmp_path)), story)
@@ -328,3 +331,29 @@ def test_the_whole_tree_takes_the_place_of_the_spec_and_gives_it_back(tmp_path: 
         assert screen.query_one("#fields").region.width > 0
 
     drive(planner_app(write_spec(tmp_path)), story)
+
+
+def test_run_asks_first_then_writes_starts_and_watches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = example(tmp_path)
+    started: list[Path] = []
+
+    def start(plan_path: Path) -> Path:
+        started.append(plan_path)
+        return tmp_path / "runs" / "one"
+
+    monkeypatch.setattr("ftc.screens.launch.start_run", start)
+
+    async def story(pilot: Pilot[int]) -> None:
+        await keys(pilot, ["r"])
+        assert isinstance(pilot.app.screen, Confirm)
+        assert not started
+        await pilot.press("y")
+        await pilot.pause(0.5)
+        assert isinstance(pilot.app.screen, Watch)
+        assert started == [path.parent / "ftc.plan.json"]
+        assert load_plan(started[0])[0] is not None
+        await pilot.press("q")
+        await pilot.pause(0.2)
+        assert pilot.app.screen is planner(pilot)
+
+    drive(planner_app(path), story)

@@ -14,6 +14,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from ftc.screens.themes import DARK, LIGHT, MUTED, for_terminal
+from ftc.screens.widgets.confirm import Confirm
 
 
 class FtcApp(App[int]):
@@ -34,6 +35,14 @@ class FtcApp(App[int]):
     def get_default_screen(self) -> Screen[int]:
         """The screen that the command asked for stands at the bottom, so that leaving it leaves the app."""
         return self._first
+
+    async def action_quit(self) -> None:
+        """ctrl+q leaves as the screen's own key does: not without a word where a change would be lost."""
+        leave = getattr(self._first, "action_quit", None)
+        if leave is None:
+            await super().action_quit()
+        elif not isinstance(self.screen, Confirm):
+            leave()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every key of the screen by name; of textual's own, those that no key of ours does with more care."""
