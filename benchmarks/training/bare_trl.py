@@ -84,7 +84,8 @@ def main(run: Path, how: str) -> None:
             output_dir=str(run / "out"), learning_rate=told.learning_rate, lr_scheduler_type=told.scheduler,
             warmup_steps=told.warmup_steps, max_steps=told.steps, per_device_train_batch_size=min(size, batch),
             gradient_accumulation_steps=max(1, batch // size), eval_strategy="steps", eval_steps=told.eval_steps,
-            logging_steps=told.logging_steps, report_to="none", disable_tqdm=True, seed=told.seed, **machine,
+            logging_steps=told.logging_steps, save_steps=told.save_steps, report_to="none", disable_tqdm=True,
+            seed=told.seed, **machine,
         )  # fmt: skip
     trainer = SFTTrainer(
         model=base_of(context)[0], args=arguments, train_dataset=data, eval_dataset=held_out,

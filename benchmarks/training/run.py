@@ -9,8 +9,10 @@ Contenders, each a process of its own, one after the other, `--repeat` times rou
   plain-ftc, plain-trl   both at identical settings (no packing, no grouping, no evaluation): the overhead
 
 Kept are tokens a second of the training loop, wall and processor time a step and of the whole process, seconds until
-the held-out loss is as good as the worse of the two ends, and the peak of resident memory. Beside other work only the
-processor time means anything, with OMP_NUM_THREADS=1. `--write` keeps the medians in results.json.
+the held-out loss is as good as the worse of the two ends, and the peak of resident memory. The losses are computed
+here, over all held-out tokens, from the checkpoints of both: the trainers' own are means over batches, which differ.
+Beside other work only the processor time means anything, with OMP_NUM_THREADS=1. `--write` keeps the medians in
+results.json.
 """
 
 from __future__ import annotations
@@ -154,8 +156,8 @@ def _plan(told: argparse.Namespace, folder: Path) -> Plan:
     (folder / "ftc.yaml").write_text(SPEC.replace("MODEL", _model(told, folder)).replace("METHOD", told.method))
     plan = ftc.compile(folder / "ftc.yaml")
     every = max(1, told.steps // 10)
-    changes = {"steps": told.steps, "eval_steps": every, "save_steps": told.steps, "logging_steps": every}
-    changes |= {"early_stopping_patience": None, "warmup_steps": min(10, told.steps // 10)}
+    changes = {"steps": told.steps, "eval_steps": every, "save_steps": every, "logging_steps": every}
+    changes |= {"early_stopping_patience": None, "warmup_steps": min(10, told.steps // 10), "keep_checkpoints": 1000}
     arguments = plan.stage("sft").arguments
     steps_an_epoch = told.rows / (arguments["micro_batch"] * arguments["gradient_accumulation"])
     return _with(plan, {**changes, "epochs": told.steps / steps_an_epoch})
@@ -163,7 +165,9 @@ def _plan(told: argparse.Namespace, folder: Path) -> Plan:
 
 def _identical(plan: Plan) -> Plan:
     """Settings that both sides can have alike; fp32, one checkpoint at the end."""
-    return _with(plan, {"packing": False, "group_by_length": False, "eval_steps": 0, "neftune_alpha": None})
+    steps = plan.stage("sft").arguments["steps"]
+    plain = {"packing": False, "group_by_length": False, "eval_steps": 0, "neftune_alpha": None, "save_steps": steps}
+    return _with(plan, plain)
 
 
 def _with(plan: Plan, changes: dict[str, Any]) -> Plan:
@@ -183,7 +187,7 @@ def _ftc(plan: Plan, run: Path, data: Path) -> dict[str, Any]:
     _process(["-m", "ftc.runtime.stage", str(run), "prepare"])
     cost = _process([str(CLOCK), str(run), "sft"])
     events = [each for each in journals.read(run)[0] if each["stage"] == "sft"]
-    return {**cost, **_seen(events)}
+    return {**cost, **_seen(events, _held_out_losses(run, run / "stages" / "sft"))}
 
 
 def _trl(plan: Plan, run: Path, data: Path, how: str) -> dict[str, Any]:
@@ -193,7 +197,42 @@ def _trl(plan: Plan, run: Path, data: Path, how: str) -> dict[str, Any]:
     Journal(run, "").write("run_started", data_folder=str(data))
     _process(["-m", "ftc.runtime.stage", str(run), "prepare"])
     cost = _process([str(BARE), str(run), how])
-    return {**cost, **_seen([json.loads(line) for line in (run / "bare.jsonl").read_text().splitlines()])}
+    events = [json.loads(line) for line in (run / "bare.jsonl").read_text().splitlines()]
+    return {**cost, **_seen(events, _held_out_losses(run, run / "out"))}
+
+
+def _held_out_losses(run: Path, trained: Path) -> dict[int, float]:
+    """Of every checkpoint, by its step: the mean over all tokens of the held-out answers."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from ftc.runtime.context import open_context
+    from ftc.runtime.loading import base_of
+    from ftc.runtime.run_folder import read_rows
+    from ftc.runtime.tokens import IGNORED, encode
+
+    base = base_of(open_context(run, "sft"))[0]
+    rows = encode(
+        AutoTokenizer.from_pretrained(base), list(read_rows(RunFolder(run).held_out_rows("demonstrations"))),
+        loss_on="completion", max_length=None,
+    )  # fmt: skip
+    found = {}
+    for place in trained.glob("checkpoint-*"):
+        if (place / "adapter_config.json").exists():
+            from peft import PeftModel
+
+            model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), place)
+        else:
+            model = AutoModelForCausalLM.from_pretrained(place)
+        total, tokens = 0.0, 0
+        with torch.inference_mode():
+            for ids, labels in zip(rows.input_ids, rows.labels, strict=True):
+                logits = model.eval()(torch.tensor([ids])).logits[0, :-1].float()
+                wanted = torch.tensor(labels[1:])
+                total += float(torch.nn.functional.cross_entropy(logits, wanted, ignore_index=IGNORED, reduction="sum"))
+                tokens += int((wanted != IGNORED).sum())
+        found[int(place.name.rpartition("-")[2])] = total / tokens
+    return found
 
 
 def _process(arguments: list[str]) -> dict[str, float]:
@@ -213,14 +252,14 @@ def _process(arguments: list[str]) -> dict[str, float]:
     }
 
 
-def _seen(events: list[dict[str, Any]]) -> dict[str, Any]:
+def _seen(events: list[dict[str, Any]], losses: dict[int, float]) -> dict[str, Any]:
     """Between the first and the last log, evaluations included: steps and tokens a second, processor time a step; and
     the held-out loss over both clocks, from the first log on."""
     steps = [each for each in events if each["kind"] == "step" and each.get("tokens")]
     first, last = steps[0], steps[-1]
     wall, cpu = last["ts"] - first["ts"], last["cpu"] - first["cpu"]
     curve = [
-        {"wall_s": each["ts"] - first["ts"], "cpu_s": each["cpu"] - first["cpu"], "loss": each["loss"]}
+        {"wall_s": each["ts"] - first["ts"], "cpu_s": each["cpu"] - first["cpu"], "loss": losses[each["step"]]}
         for each in events
         if each["kind"] == "held_out"
     ]
@@ -229,7 +268,7 @@ def _seen(events: list[dict[str, Any]]) -> dict[str, Any]:
         "tokens_per_cpu_s": (last["tokens"] - first["tokens"]) / cpu,
         "cpu_s_per_step": cpu / (last["step"] - first["step"]),
         "wall_s_per_step": wall / (last["step"] - first["step"]),
-        "final_loss": curve[-1]["loss"] if curve else last["loss"],
+        "final_loss": losses[max(losses)],
         "curve": curve,
     }
 
