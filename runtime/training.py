@@ -111,6 +111,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         self.recent: deque[float] = deque(maxlen=RECENT)
         self._said = 0.0
         self._began = 0.0
+        self._warm = 0.0  # when the first step had ended
         self._first_step = 0
         self._checkpoint_bytes = 0
 
@@ -148,12 +149,15 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             )
         if now - self._said >= SAY_SECONDS or state.global_step == state.max_steps:
             self._said = now
-            rate = (now - self._began) / max(1, state.global_step - self._first_step)
-            self.context.progress(
-                state.global_step,
-                state.max_steps,
-                eta_seconds=round(rate * (state.max_steps - state.global_step), 1),
-            )
+            left = self._step_seconds(state.global_step, now) * (state.max_steps - state.global_step)
+            self.context.progress(state.global_step, state.max_steps, eta_seconds=round(left, 1))
+        if state.global_step == self._first_step + 1:
+            self._warm = now
+
+    def _step_seconds(self, step: int, now: float) -> float:
+        """The pace so far, without the first step, which waits for kernels, for threads and for rows to skip."""
+        taken = step - self._first_step
+        return (now - self._warm) / (taken - 1) if taken > 1 else now - self._began
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         """The trainer's numbers, under our names."""
