@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftc.advisor import reading
-from ftc.advisor.model_choice import ranked
+from ftc.advisor.model_choice import ranked, why_none
 from ftc.advisor.rules.choice import TRAINING
 from ftc.advisor.rules.need import PILOT_FROM, gap_in_facts
 from ftc.advisor.rules.outcome import missing
@@ -25,8 +25,10 @@ def losers(facts: Facts, settled: Settled) -> tuple[Candidate, ...]:
 
 def _weighed(facts: Facts, settled: Settled, method: str, model: Architecture | None) -> Candidate:
     lack = missing(facts, method)
-    if lack or model is None or not facts.machines:
+    if lack or not facts.machines:
         return _without_price(method, model, lack or "there is nothing to train on")
+    if model is None:
+        return _without_price(method, None, why_none(facts))
     option = best(facts, method, USUAL.get(method, "lora"), (model,), facts.machines)
     if option is None:
         return _without_price(method, model, "no machine of these could hold it")

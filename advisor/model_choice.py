@@ -85,6 +85,18 @@ def ranked(facts: Facts) -> tuple[Architecture, ...]:
     return (*first, *_stand_ins(facts, asked))
 
 
+def why_none(facts: Facts) -> str:
+    """Why no model may be trained, where `ranked` has none."""
+    asked = reading.wanted(facts)
+    if asked is not None and not reads_rows(facts, asked):
+        return (
+            f"{asked.id} reads {asked.context:,} tokens at once and the mean row is longer: name a model that reads "
+            "more, or cut the rows"
+        )
+    name = asked.id if asked is not None else "a model of the catalogue"
+    return f"{name} cannot be used so, and no model of that size stands in: name another"
+
+
 def _unusable(facts: Facts, asked: Architecture) -> bool:
     """True where the named model is ruled out before memory is even looked at."""
     if closed_model(facts) or commercial_restriction(facts) or asked.parameters > size_cap(facts)[0]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ftc.advisor import reading
-from ftc.advisor.model_choice import ranked
+from ftc.advisor.model_choice import ranked, why_none
 from ftc.advisor.reading import has
 from ftc.advisor.rules.choice import Shortfall
 from ftc.advisor.rules.feedback import enough_pairs
@@ -111,6 +111,8 @@ def _fitted(
     step = FITS.sign(None, closest.candidate if closest else None)
     if not facts.machines and facts.spec.hardware.kind == "cloud":
         step = replace(step, because=_no_offer(facts.spec.hardware))
+    elif facts.machines and not models:
+        step = replace(step, because=why_none(facts))
     return Settled(
         method="infeasible", adapter="none", model=models[0] if models else None, option=None, misses=tuple(misses),
         short=closest.short if closest else frozenset(), trace=(*trace, step), reason=step.answer,

@@ -340,6 +340,15 @@ def test_what_to_write_where_nobody_rents_it_out() -> None:
     assert "cloud: any" in verdict.instead
 
 
+def test_rows_that_the_tiny_model_cannot_read_are_said_to_be_the_reason() -> None:
+    rows = {"rows": 2000, "prompt_tokens": 3000, "completion_tokens": 20, "format": "text-label"}
+    verdict = decide(on_cpu(facts_of({**TINY, "data": {"demonstrations": rows}})))
+    assert verdict.method == "infeasible"
+    assert "512 tokens" in verdict.instead
+    reasons = {each.why_not for each in verdict.alternatives if each.method.startswith("sft-")}
+    assert reasons == {verdict.trace[-1].because}
+
+
 def test_a_reward_model_that_costs_too_much_leaves_dpo() -> None:
     changes = {
         "data": {"feedback": {"type": "paired", "rows": 40_000, "prompt_tokens": 200, "completion_tokens": 250}},

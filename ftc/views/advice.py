@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from ftc.advisor.values import Candidate, Finding
@@ -86,14 +87,17 @@ def _candidate_line(candidate: Candidate) -> str:
 
 
 def _loser_rows(losers: Iterable[Candidate]) -> list[tuple[str, ...]]:
-    """One row each, but one together for those that have nothing to learn from here."""
+    """One row each, but one together for those that lack the same, and for those that lack each its own data."""
     losers = list(losers)
-    without_data = [each.method for each in losers if not each.feasible and each.memory is None]
-    rows: list[tuple[str, ...]] = [(each.method, _why_not(each)) for each in losers if each.method not in without_data]
-    if without_data:
-        rows.append(
-            ("others", f"{', '.join(without_data)}: what they learn from is not there (--json has each reason)")
-        )
+    lacking = [each for each in losers if not each.feasible and each.memory is None]
+    rows: list[tuple[str, ...]] = [(each.method, _why_not(each)) for each in losers if each not in lacking]
+    for why, times in Counter(each.why_not for each in lacking).items():
+        if times > 1:
+            rows.append(("others", f"{', '.join(each.method for each in lacking if each.why_not == why)}: {why}"))
+            lacking = [each for each in lacking if each.why_not != why]
+    if lacking:
+        names = ", ".join(each.method for each in lacking)
+        rows.append(("others", f"{names}: what they learn from is not there (--json has each reason)"))
     return rows
 
 
