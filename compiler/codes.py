@@ -12,7 +12,7 @@ CODES: dict[str, Code] = {
         "what to do instead and what would change it.",
         fix="`ftc advise` shows the whole reasoning and the nearest plan that works.",
     ),
-    # M902 is gone: every method that trains has its stages.
+    # M902 stays free: a code never comes to mean something else.
     "M903": Code(
         title="described data cannot be trained on",
         checks="The rows that the method works on are given by `path`.",
