@@ -69,7 +69,9 @@ def why_lost(facts: Facts, settled: Settled, option: Option) -> str:
 
 def _slower(option: Option, chosen: Option) -> str:
     mine, theirs = option.candidate.time, chosen.candidate.time
-    if mine is None or theirs is None or mine.hours.likely < NOTABLY * theirs.hours.likely:
+    if mine is None or theirs is None or not theirs.hours.likely:
+        return ""
+    if mine.hours.likely < NOTABLY * theirs.hours.likely:
         return ""
     return f" ({mine.hours.likely / theirs.hours.likely:.1f} times as long)"
 

@@ -12,9 +12,7 @@ import math
 from ftc.advisor.memory import trained
 from ftc.advisor.memory.flow import BYTES
 from ftc.advisor.memory.static import trained_width
-from ftc.advisor.values import Device, Setup
-
-A_NODE = 8  # devices of one node, at most
+from ftc.advisor.values import A_NODE, Device, Setup
 
 _PCIE_GB_S = 64.0  # links up to here are PCIe, which collectives use badly
 _LINK_PCIE, _LINK_NVLINK = 0.26, 0.6  # share of a link's one-direction rate that ring collectives reach

@@ -20,12 +20,11 @@ from ftc.advisor.rules.need import NORMAL_FROM, PILOT_FROM, STYLE_FROM
 from ftc.advisor.search import hopeless, tightest
 from ftc.advisor.settle import Settled, settle
 from ftc.advisor.tree import walk
-from ftc.advisor.values import Architecture, Facts, Flip, Machine
+from ftc.advisor.values import A_NODE, Architecture, Facts, Flip, Machine
 from ftc.advisor.what_if import WhatIf
 
 MOST = 7
 MOST_DEVICES = 64
-A_NODE = 8
 LOOKS = 3  # counts of cards that are decided on, of those that should do
 # Wishes that may stand in the way, and what is given up without each.
 NEGOTIABLE = {

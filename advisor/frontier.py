@@ -13,14 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ftc.advisor.ceilings import hours_allowed, usable_gib
-from ftc.advisor.collectives import A_NODE
 from ftc.advisor.fitting import BYTES_4BIT
 from ftc.advisor.gpus import gpus
 from ftc.advisor.machine import priced
 from ftc.advisor.model_choice import allowed, suited
 from ftc.advisor.scaling import COUNTS
 from ftc.advisor.search import Option, least_tokens, method_of, option, quality
-from ftc.advisor.values import Adapter, Architecture, Candidate, Facts, Machine
+from ftc.advisor.values import A_NODE, Adapter, Architecture, Candidate, Facts, Machine
 
 BYTES: dict[Adapter, float] = {"full": 6.0, "lora": 2.0, "qlora": BYTES_4BIT, "none": 0.0}  # a parameter, at least
 FLOPS: dict[Adapter, float] = {"full": 6.0, "lora": 4.0, "qlora": 4.0, "none": 0.0}  # a parameter and token, at least

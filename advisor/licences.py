@@ -21,7 +21,7 @@ RESTRICTED_OUTPUTS = (
     "gemini",
     "terms",
 )
-UNCLEAR = ("unknown", "unclear", "unlicensed", "no licence", "no license", "scraped", "crawled", "not stated")
+_UNCLEAR = ("unknown", "unclear", "unlicensed", "no licence", "no license", "scraped", "crawled", "not stated")
 
 # Models that are known by name where no licence is given. Source: the owners' model cards.
 MODEL_LICENCES = (
@@ -70,6 +70,11 @@ def _non_commercial(licence: str) -> bool:
     """True for a licence whose name says that it is for research or against commerce, however it is spaced."""
     plain = "-".join(licence.lower().replace("_", " ").split())
     return plain == "research" or any(piece in plain for piece in NON_COMMERCIAL)
+
+
+def unclear(licence: str) -> bool:
+    """True where it says that nobody knows whose the rows are."""
+    return any(piece in licence.lower() for piece in _UNCLEAR)
 
 
 def data_restriction(licence: str) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from ftc.advisor.gpus import find_gpu
 from ftc.advisor.prices import offers
-from ftc.advisor.values import Device, Machine, Offer
+from ftc.advisor.values import A_NODE, Device, Machine, Offer
 from ftc.spec.diagnostics import Diagnostic
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ _GIB = 2**30
 # fp32 FLOP/s of one core in large matrix products: measured with torch 2.13 on one core of an AMD EPYC (Zen 5, AVX-512)
 # in November 2026; half of that for a core with AVX2 only, which has half the vector width.
 _TFLOPS_A_CORE = {"avx512f": 0.095, "avx2": 0.048, "": 0.02}
-A_NODE = 8  # GPUs
 SAME_SIZE = 1.25  # times the memory that is asked for: 80 and 94 GB are one class, 80 and 141 are two; a rule of thumb
 _ETHERNET_GB_S = 12.5
 _CPU_GB_S = 20.0  # two channels of DDR4-3200 deliver about half of their 51 GB/s to one process
@@ -171,12 +170,14 @@ def _of_that_size(hardware: Hardware, found: tuple[Machine, ...]) -> tuple[Machi
 
 def _between(count: int | None) -> Iterator[Offer]:
     """Offers at a count that lies between two of the same GPU and cloud: who sells one and eight sells four."""
+    if count is None:
+        return
     sizes: dict[tuple[str, str], list[int]] = {}
     for offer in offers():
         sizes.setdefault((offer.cloud, offer.gpu), []).append(offer.count)
     for offer in offers():
         sold = sizes[offer.cloud, offer.gpu]
-        if count is not None and count not in sold and min(sold) < count < max(sold):
+        if count not in sold and min(sold) < count < max(sold):
             yield from _of_count((offer,), count)
 
 

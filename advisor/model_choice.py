@@ -59,7 +59,7 @@ def suited(facts: Facts, model: Architecture) -> bool:
     name, asked = model.id.lower(), facts.spec.model.base.lower()
     if any(piece in name for piece in SUPERSEDED):
         return False
-    code = any(word in facts.spec.goal.domain.lower() for word in reading.CODE_DOMAINS)
+    code = reading.about_code(facts)
     if any(piece in name for piece in FOR_CODE):
         return code or any(piece in asked for piece in FOR_CODE)
     if any(piece in name for piece in FOR_REASONING):

@@ -43,6 +43,11 @@ def regulated(facts: Facts) -> bool:
 # --- demonstrations -----------------------------------------------------------------------------------------------
 
 
+def about_code(facts: Facts) -> bool:
+    """True where the domain is code, by its name."""
+    return any(word in facts.spec.goal.domain.lower() for word in CODE_DOMAINS)
+
+
 def final_answers_only(facts: Facts) -> bool:
     """True where the rows are questions with a checkable final answer and no worked solution to learn from."""
     rows, task = facts.profile.demonstrations, facts.spec.goal.task
@@ -65,7 +70,7 @@ def demonstrations(facts: Facts) -> int:
     """Usable rows to imitate. Questions with final answers alone are counted as checkable prompts, not here; nor are
     documents, and answers that were judged."""
     rows = facts.profile.demonstrations
-    if rows is None or final_answers_only(facts) or judged_answers(facts) or documents_as_rows(facts):
+    if rows is None or feedback_as_rows(facts) or documents_as_rows(facts):
         return 0
     return rows.rows
 
@@ -77,6 +82,12 @@ def judged_answers(facts: Facts) -> str:
     """
     rows = facts.profile.demonstrations
     return FEEDBACK_FORMATS.get(rows.format, "") if rows is not None and rows.described else ""
+
+
+def feedback_as_rows(facts: Facts) -> bool:
+    """True where the demonstrations are what the feedback is about: questions that are checked, answers that were
+    judged."""
+    return final_answers_only(facts) or judged_answers(facts) != ""
 
 
 def documents_as_rows(facts: Facts) -> bool:
@@ -135,7 +146,7 @@ def feedback_rows(facts: Facts) -> int:
     if facts.profile.feedback is not None and facts.profile.feedback.set.rows:
         return facts.profile.feedback.set.rows
     rows = 0
-    if (final_answers_only(facts) or judged_answers(facts)) and facts.profile.demonstrations:
+    if feedback_as_rows(facts) and facts.profile.demonstrations:
         rows = facts.profile.demonstrations.rows
     elif facts.profile.prompts:
         rows = facts.profile.prompts.rows
@@ -146,8 +157,7 @@ def feedback_set(facts: Facts) -> SetProfile | None:
     """The lengths of what the feedback is about."""
     if facts.profile.feedback is not None and facts.profile.feedback.set.rows:
         return facts.profile.feedback.set
-    by_rows = final_answers_only(facts) or judged_answers(facts)
-    return facts.profile.demonstrations if by_rows else facts.profile.prompts
+    return facts.profile.demonstrations if feedback_as_rows(facts) else facts.profile.prompts
 
 
 def pairs(facts: Facts) -> int:

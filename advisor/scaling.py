@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ftc.advisor.collectives import A_NODE
 from ftc.advisor.duration import duration
 from ftc.advisor.memory import memory
-from ftc.advisor.values import Device, Setup, Workload
+from ftc.advisor.values import A_NODE, Device, Setup, Workload
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 

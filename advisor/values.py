@@ -19,6 +19,8 @@ Loss = Literal["full", "chunked"]
 Sharding = Literal["none", "ddp", "fsdp", "zero2", "zero3"]
 Objective = Literal["sft", "cpt", "dpo", "kto", "reward", "grpo", "rloo"]
 
+A_NODE = 8  # devices of one node, at most
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:

@@ -11,17 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ftc.spec.language import Json, resolve, spec_schema
+from ftc.spec.language import Json, is_kind, resolve, spec_schema
 
-_KINDS: Mapping[str, Callable[[Json], bool]] = {
-    "object": lambda value: isinstance(value, dict),
-    "array": lambda value: isinstance(value, list),
-    "string": lambda value: isinstance(value, str),
-    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "boolean": lambda value: isinstance(value, bool),
-    "null": lambda value: value is None,
-}
 _SAYS_NOTHING = {"$schema", "$id", "$defs", "title", "description", "examples", "default"}
 
 
@@ -38,7 +29,7 @@ def _accepts(schema: Mapping[str, Json], value: Json) -> bool:
 
 
 def _is_of_kind(limit: Json, value: Json, _: Mapping[str, Json]) -> bool:
-    return any(_KINDS[kind](value) for kind in ([limit] if isinstance(limit, str) else limit))
+    return any(is_kind(value, kind) for kind in ([limit] if isinstance(limit, str) else limit))
 
 
 def _is_word(limit: Json, value: Json, _: Mapping[str, Json]) -> bool:
@@ -66,13 +57,9 @@ def _knows_the_rest(limit: Json, value: Json, schema: Mapping[str, Json]) -> boo
     return not rest or (limit if isinstance(limit, bool) else all(_accepts(limit, value[key]) for key in rest))
 
 
-def _of(*kinds: str) -> Callable[[Callable[[Json, Json, Mapping[str, Json]], bool]], Callable[..., bool]]:
+def _of(kind: str, rule: Callable[[Json, Json, Mapping[str, Json]], bool]) -> Callable[..., bool]:
     """A rule that, as in JSON Schema, says nothing about values of other kinds."""
-
-    def about(rule: Callable[[Json, Json, Mapping[str, Json]], bool]) -> Callable[..., bool]:
-        return lambda limit, value, schema: not any(_KINDS[kind](value) for kind in kinds) or rule(limit, value, schema)
-
-    return about
+    return lambda limit, value, schema: not is_kind(value, kind) or rule(limit, value, schema)
 
 
 _RULES: Mapping[str, Callable[[Any, Any, Mapping[str, Any]], bool]] = {
@@ -81,18 +68,18 @@ _RULES: Mapping[str, Callable[[Any, Any, Mapping[str, Any]], bool]] = {
     "const": lambda limit, value, schema: _is_word([limit], value, schema),
     "anyOf": lambda limit, value, _: any(_accepts(each, value) for each in limit),
     "oneOf": _is_one_of,
-    "properties": _of("object")(_fills),
-    "patternProperties": _of("object")(_fits_patterns),
-    "additionalProperties": _of("object")(_knows_the_rest),
-    "required": _of("object")(lambda limit, value, _: all(key in value for key in limit)),
-    "items": _of("array")(lambda limit, value, _: all(_accepts(limit, each) for each in value)),
-    "minItems": _of("array")(lambda limit, value, _: len(value) >= limit),
-    "maxItems": _of("array")(lambda limit, value, _: len(value) <= limit),
-    "minLength": _of("string")(lambda limit, value, _: len(value) >= limit),
-    "maxLength": _of("string")(lambda limit, value, _: len(value) <= limit),
-    "pattern": _of("string")(lambda limit, value, _: re.search(limit, value) is not None),
-    "minimum": _of("number")(lambda limit, value, _: value >= limit),
-    "maximum": _of("number")(lambda limit, value, _: value <= limit),
-    "exclusiveMinimum": _of("number")(lambda limit, value, _: value > limit),
-    "exclusiveMaximum": _of("number")(lambda limit, value, _: value < limit),
+    "properties": _of("object", _fills),
+    "patternProperties": _of("object", _fits_patterns),
+    "additionalProperties": _of("object", _knows_the_rest),
+    "required": _of("object", lambda limit, value, _: all(key in value for key in limit)),
+    "items": _of("array", lambda limit, value, _: all(_accepts(limit, each) for each in value)),
+    "minItems": _of("array", lambda limit, value, _: len(value) >= limit),
+    "maxItems": _of("array", lambda limit, value, _: len(value) <= limit),
+    "minLength": _of("string", lambda limit, value, _: len(value) >= limit),
+    "maxLength": _of("string", lambda limit, value, _: len(value) <= limit),
+    "pattern": _of("string", lambda limit, value, _: re.search(limit, value) is not None),
+    "minimum": _of("number", lambda limit, value, _: value >= limit),
+    "maximum": _of("number", lambda limit, value, _: value <= limit),
+    "exclusiveMinimum": _of("number", lambda limit, value, _: value > limit),
+    "exclusiveMaximum": _of("number", lambda limit, value, _: value < limit),
 }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ftc.spec.acceptance import accepted
 from ftc.spec.diagnostics import Diagnostic
-from ftc.spec.language import Json, all_keys, resolve, shapes, spec_schema, types, words
+from ftc.spec.language import Json, all_keys, is_kind, resolve, shapes, spec_schema, types, words
 from ftc.spec.suggest import closest
 from ftc.spec.synonyms import ANOTHER_KEY, ELSEWHERE, SYNONYMS
 from ftc.spec.yaml_text import slug, yaml_text
@@ -101,10 +101,9 @@ def _complaints(problem: Problem) -> Iterator[Diagnostic]:
 
 def _of_the_meant_shape(problem: Problem) -> Iterator[Diagnostic]:
     """The complaints of the alternative that takes values of this kind; of the whole where none does."""
-    kind = kind_of(problem.value)
     for index, shape in enumerate(shapes({"anyOf": problem.limit})):
         taken = types(shape)
-        if kind in taken or (kind == "integer" and "number" in taken):
+        if any(is_kind(problem.value, kind) for kind in taken):
             for of, inner in problem.inner:
                 if of == index:
                     yield from _complaints(inner)
@@ -333,16 +332,6 @@ def short(text: str) -> str:
     """A text as it can stand in a message: one line, at most 60 characters."""
     line = " ".join(text.split())
     return line if len(line) <= 60 else line[:59] + "…"
-
-
-def kind_of(value: Json) -> str:
-    """The JSON type of a value."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    kinds: dict[type, str] = {str: "string", int: "integer", float: "number", list: "array", dict: "object"}
-    return kinds[type(value)]
 
 
 def pasteable(key: str) -> str:

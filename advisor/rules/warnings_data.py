@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ftc.advisor import reading
-from ftc.advisor.licences import UNCLEAR, data_restriction
+from ftc.advisor.licences import data_restriction, unclear
 from ftc.advisor.reading import has
 from ftc.advisor.rules.choice import Choice
 from ftc.advisor.rules.feedback import (
@@ -237,7 +237,7 @@ def data_licence(choice: Choice) -> Finding | None:
     restriction = data_restriction(licence or "")
     if restriction:
         return warn(f"data.licence is {licence}: {restriction}; replace these rows for anything commercial")
-    if any(piece in (licence or "").lower() for piece in UNCLEAR):
+    if unclear(licence or ""):
         return warn(f"data.licence is {licence}: find out whose the rows are before they are trained on")
     if licence is None and reading.from_teacher(facts):
         return warn("rows that a teacher wrote carry the terms of its provider: name the licence (data.licence)")

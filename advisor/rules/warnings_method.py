@@ -246,7 +246,7 @@ def sandbox(choice: Choice) -> Finding | None:
         Unit tests for generated SQL: each in a process of its own, five seconds, no network.
     """
     facts = choice.facts
-    code = any(word in facts.spec.goal.domain.lower() for word in reading.CODE_DOMAINS)
+    code = reading.about_code(facts)
     kind = reading.feedback_type(facts)
     if choice.method != "grpo" and not (code and kind in ("verifiable", "validator-available")):
         return None
@@ -283,8 +283,8 @@ def low_lr(choice: Choice) -> Finding | None:
 
 
 def _code_or_maths(facts: Facts) -> bool:
-    words = (*reading.CODE_DOMAINS, "math")
-    return facts.spec.goal.task == "reasoning" or any(word in facts.spec.goal.domain.lower() for word in words)
+    goal = facts.spec.goal
+    return goal.task == "reasoning" or "math" in goal.domain.lower() or reading.about_code(facts)
 
 
 def _subject(choice: Choice) -> Architecture | None:

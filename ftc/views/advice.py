@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 from ftc.advisor.values import Candidate, Finding
@@ -88,16 +87,17 @@ def _candidate_line(candidate: Candidate) -> str:
 
 def _loser_rows(losers: Iterable[Candidate]) -> list[tuple[str, ...]]:
     """One row each, but one together for those that lack the same, and for those that lack each its own data."""
-    losers = list(losers)
-    lacking = [each for each in losers if not each.feasible and each.memory is None]
-    rows: list[tuple[str, ...]] = [(each.method, _why_not(each)) for each in losers if each not in lacking]
-    for why, times in Counter(each.why_not for each in lacking).items():
-        if times > 1:
-            rows.append(("others", f"{', '.join(each.method for each in lacking if each.why_not == why)}: {why}"))
-            lacking = [each for each in lacking if each.why_not != why]
-    if lacking:
-        names = ", ".join(each.method for each in lacking)
-        rows.append(("others", f"{names}: what they learn from is not there (--json has each reason)"))
+    rows: list[tuple[str, ...]] = []
+    lacking: dict[str, list[str]] = {}
+    for each in losers:
+        if each.feasible or each.memory is not None:
+            rows.append((each.method, _why_not(each)))
+        else:
+            lacking.setdefault(each.why_not, []).append(each.method)
+    rows += [("others", f"{', '.join(methods)}: {why}") for why, methods in lacking.items() if len(methods) > 1]
+    alone = [methods[0] for methods in lacking.values() if len(methods) == 1]
+    if alone:
+        rows.append(("others", f"{', '.join(alone)}: what they learn from is not there (--json has each reason)"))
     return rows
 
 
